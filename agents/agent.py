@@ -1,0 +1,80 @@
+"""What an agent is: something that looks at a frame and decides, and can show what it thought.
+
+The same `Thought` feeds the window, the terminal board, GTP analysis and rollout videos.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+
+RESIGN = -2
+"""`Decision.action` of a player that gives up. Agents that learned from video never do; engines may."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One move the agent considered: `point` in 0..N*N (N*N is a pass), `probability` in 0..1."""
+
+    point: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A move the agent wanted and could not have, with the reason in words ("occupied", "ko", ...)."""
+
+    point: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What an agent saw, imagined and weighed for one decision. Every part may be absent.
+
+    Attributes:
+        frame: uint8 `(S, S, 3)`, the frame the agent was shown.
+        imagined: uint8 `(T, S, S, 3)`, the next frames as the agent expects them, nearest first.
+        candidates: playable moves, most probable first.
+        rejected: moves it wanted and could not have, in the order they were tried.
+        confidence: probability of the chosen move in 0..1 (this is not a chance of winning).
+        milliseconds: wall time spent on the decision.
+        note: one sentence for people, may be empty.
+    """
+
+    frame: Frame | None = None
+    imagined: Frame | None = None
+    candidates: tuple[Candidate, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    confidence: float | None = None
+    milliseconds: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The chosen action (a point of the board, N*N for a pass, or `RESIGN`) and the thought behind it."""
+
+    action: int
+    thought: Thought = field(default_factory=Thought)
+
+
+class Agent(Protocol):
+    """Looks at one frame and decides. It never sees the game behind the frame."""
+
+    name: str
+
+    def decide(self, frame: Frame, *, legal: NDArray[np.bool_] | None = None, imagine: bool = True) -> Decision:
+        """Choose an action for the player whose turn the frame shows.
+
+        Args:
+            frame: uint8 `(S, S, 3)`.
+            legal: bool `(N*N+1,)`, the actions allowed now; None allows all.
+            imagine: False skips decoding the imagined frames (faster; `Thought.imagined` is then None).
+        """
+        ...

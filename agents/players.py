@@ -1,0 +1,243 @@
+"""Players: anything that can choose a move in a `GoGame`. Windows, the GTP server and the arena deal with these alone."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from agents.agent import RESIGN, Agent, Decision, Thought
+from envs.errors import UserError
+from envs.go.coords import point_to_gtp
+from envs.go.engines import GtpEngine
+from envs.go.renderer import BoardRenderer, positions_from_games
+from envs.go.rules import NO_POINT, GoGame, Move
+
+logger = logging.getLogger(__name__)
+
+
+class Player(Protocol):
+    """Chooses moves. `choose` may take long and is called from a worker thread, one call at a time."""
+
+    name: str
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        """Return the move of `colour` (default: the side to move); the game is read, never changed.
+
+        `Decision.action` is a legal point, `size * size` for a pass, or `RESIGN`. Raises UserError where the player
+        cannot go on (an engine that died, a board of the wrong size).
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of processes and memory; `choose` is not called any more."""
+        ...
+
+
+class AgentPlayer:
+    """An agent that sees nothing but the picture of the game: it gets the frame and which actions are allowed."""
+
+    def __init__(self, agent: Agent, renderer: BoardRenderer, *, imagine: bool = True) -> None:
+        """`imagine` False skips the imagined frames, which nobody looks at in an arena."""
+        self.agent = agent
+        self.renderer = renderer
+        self.imagine = imagine
+        self.name = agent.name
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        """Draw the game with `colour` to move and ask the agent; UserError if the game's size is not the agent's."""
+        if game.size != self.renderer.geometry.size:
+            own = self.renderer.geometry.size
+            raise UserError(f"{self.name} plays {own}x{own}, not {game.size}x{game.size}; choose size {own}")
+        positions = positions_from_games([game])
+        if colour is not None and colour != game.to_move:
+            # The ko binds only the side whose turn it was.
+            positions = positions._replace(
+                to_move=np.array([colour], dtype=np.int8), ko=np.array([NO_POINT], dtype=np.int16)
+            )
+        return self.agent.decide(self.renderer(positions)[0], legal=game.legal_mask(colour), imagine=self.imagine)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class RandomPlayer:
+    """Plays uniformly among the legal moves that do not fill its own single-point eyes, and passes when none is left.
+
+    Without that exception it would fill its own territory until everything is captured, and no game would end.
+    """
+
+    name = "Random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self._rng = np.random.default_rng(seed)
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        """Return a random move."""
+        start = time.perf_counter()
+        colour = game.to_move if colour is None else colour
+        points = np.flatnonzero(game.legal_mask(colour)[:-1] & ~_own_eyes(game, colour).reshape(-1))
+        action = int(self._rng.choice(points)) if len(points) else game.area
+        share = 1 / max(1, len(points))
+        thought = Thought(
+            confidence=share,
+            milliseconds=(time.perf_counter() - start) * 1000,
+            note=f"one of {len(points)} legal moves at random" if len(points) else "nothing left but its own eyes",
+        )
+        return Decision(action, thought)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class EnginePlayer:
+    """A GTP engine as a player; before each move the engine is told what changed in the game since its last one."""
+
+    def __init__(self, engine: GtpEngine, name: str | None = None) -> None:
+        """`engine` is running; it belongs to this player from now on and is closed with it."""
+        self.engine = engine
+        self.name = name or engine.name
+        self._setup: tuple[int, bytes] | None = None  # what the engine's board started from
+        self._komi: float | None = None
+        self._moves: list[Move] = []  # what the engine has played since
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        """Bring the engine to the game and ask for its move; UserError if it refuses the game or talks no sense.
+
+        An engine that has died is started again.
+        """
+        start = time.perf_counter()
+        colour = game.to_move if colour is None else colour
+        try:
+            if not self.engine.is_running:
+                self._restart()
+            self._synchronise(game)
+            point = self.engine.genmove(colour, game.size)
+        except UserError:
+            self._setup = None  # whatever the engine holds now, it is set up anew next time
+            raise
+        if point is not None:
+            self._moves.append(Move(colour, point))
+        thought = Thought(milliseconds=(time.perf_counter() - start) * 1000)
+        return Decision(RESIGN if point is None else point, thought)
+
+    def close(self) -> None:
+        """End the engine's process."""
+        self.engine.close()
+
+    def _restart(self) -> None:
+        self.engine.close()
+        self.engine = GtpEngine(self.engine.argv, timeout=self.engine.timeout)
+        self._setup = None
+
+    def _synchronise(self, game: GoGame) -> None:
+        setup = (game.size, game.initial_stones.tobytes())
+        common = 0
+        while common < min(len(self._moves), len(game.history)) and self._moves[common] == game.history[common]:
+            common += 1
+        surplus = len(self._moves) - common
+        if setup != self._setup or (surplus and "undo" not in self.engine.commands):
+            self._set_up(game)
+            self._setup = setup
+            common = surplus = 0
+        if game.komi != self._komi:
+            self.engine.command("komi", f"{game.komi:g}")
+            self._komi = game.komi
+        for _ in range(surplus):
+            self.engine.command("undo")
+        del self._moves[common:]
+        for move in game.history[common:]:
+            self.engine.play(move.colour, move.point, game.size)
+            self._moves.append(move)
+
+    def _set_up(self, game: GoGame) -> None:
+        self.engine.new_game(game.size, game.komi)
+        self._komi, self._moves = game.komi, []
+        stones = game.initial_stones.reshape(-1)
+        if len(game.handicap_stones) >= 2 and np.count_nonzero(stones) == len(game.handicap_stones):
+            names = (point_to_gtp(point, game.size) for point in game.handicap_stones)
+            self.engine.command("set_free_handicap", *names)
+            return
+        for point in np.flatnonzero(stones):
+            self.engine.play(int(stones[point]), int(point), game.size)
+
+
+class BackgroundPlayer:
+    """Stands for a player that is still being loaded in a thread; `choose` waits for it.
+
+    The window opens and the GTP server answers while the model is read from disk.
+    """
+
+    def __init__(self, name: str, load: Callable[[], Player]) -> None:
+        """Start loading at once. `name` serves until the player is there and brings its own."""
+        self.name = name
+        self._load = load
+        self._player: Player | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=f"load {name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def loading(self) -> bool:
+        """Whether the player is still being loaded."""
+        return not self._done.is_set()
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        """Wait until the player is loaded and let it choose; raises what loading raised."""
+        self._done.wait()
+        if self.error is not None:
+            raise self.error
+        assert self._player is not None
+        return self._player.choose(game, colour)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to `timeout` seconds until loading has ended, well or not; returns whether it has."""
+        return self._done.wait(timeout)
+
+    def close(self) -> None:
+        """Close the player; one that is still loading is closed as soon as it is there."""
+        with self._lock:
+            self._closed = True
+            player = self._player
+        if player is not None:
+            player.close()
+
+    def _run(self) -> None:
+        try:
+            player = self._load()
+        except Exception as error:  # handed to whoever asks for a move; a thread has nobody to raise to
+            self.error = error
+            if not isinstance(error, UserError):
+                logger.exception("loading %s failed", self.name)
+        else:
+            with self._lock:
+                self._player = player
+                self.name = player.name
+                closed = self._closed
+            if closed:
+                player.close()
+        finally:
+            self._done.set()
+
+
+def _own_eyes(game: GoGame, colour: int) -> np.ndarray:
+    """Return bool (N, N): empty points whose neighbours are all stones of `colour` and whose corners hold.
+
+    The usual test: an eye in the middle bears one foreign stone diagonally beside it, one at the edge none.
+    """
+    size = game.size
+    own = np.pad(game.stones == colour, 1, constant_values=True)
+    sides = own[:-2, 1:-1] & own[2:, 1:-1] & own[1:-1, :-2] & own[1:-1, 2:]
+    foreign = np.pad((game.stones != colour) & (game.stones != 0), 1, constant_values=False)
+    corners = [foreign[dy : dy + size, dx : dx + size].astype(np.int8) for dy in (0, 2) for dx in (0, 2)]
+    edge = np.ones((size, size), dtype=bool)
+    edge[1:-1, 1:-1] = False
+    held = np.sum(corners, axis=0) <= np.where(edge, 0, 1)
+    return np.asarray((game.stones == 0) & sides & held)

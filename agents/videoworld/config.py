@@ -1,0 +1,224 @@
+"""Settings of the model's parts and their presets. The presets differ in numbers only; one code path serves all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+C = TypeVar("C", bound="ModelConfig")
+
+
+class ModelConfig:
+    """What all model settings share: named presets, and lists (as read from YAML) turned into tuples."""
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    @classmethod
+    def preset(cls: type[C], name: str, **changes: Any) -> C:
+        """The preset `name` ("tiny", "small", "base", "paper") with `changes` on top; ValueError for other names."""
+        if name not in cls.PRESETS:
+            raise ValueError(f"unknown {cls.__name__} preset {name!r}: choose one of {', '.join(cls.PRESETS)}")
+        return cls(**{**cls.PRESETS[name], **changes})
+
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            if isinstance(value, list):
+                object.__setattr__(self, key, tuple(value))
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError for numbers that do not fit together."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ValueError(message) unless `condition` holds."""
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class TokenizerConfig(ModelConfig):
+    """Numbers of the FrameTokenizer. Grid side = frame_size / patch / 2 ** (len(multipliers) - 1)."""
+
+    frame_size: int = 80  # px, square frames
+    patch: int = 8  # px; side of the squares the stem cuts the frame into (1: the published 3x3 stem)
+    width: int = 96  # channels, times the multiplier of each level
+    multipliers: tuple[int, ...] = (1, 2)  # one level each, a factor 2 in resolution between levels
+    encoder_blocks: int = 1  # residual blocks per level
+    decoder_blocks: int = 1
+    kernel: int = 1  # 3: as published; 1: a token sees and paints its own square only (2x2 resampling)
+    groups: int = 0  # of the GroupNorms; 0: normalise every position by itself, so that no token sees another
+    attention: int = 0  # how many of the coarsest levels have attention after every residual block
+    refine: int = 0  # how many residual-attention-residual stacks stand at the coarsest level
+    code_channels: int = 128  # channels on both sides of the quantizer
+    levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)  # FSQ levels; their product is the codebook size
+    position: bool = False  # the decoder knows where a token stands (learned), so that the code need not say it
+    l1: float = 1.0  # loss weights; pixels in [-1, 1]
+    mse: float = 1.0
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "tiny": {"frame_size": 32, "width": 32, "code_channels": 32, "levels": (5, 5, 5)},
+        "small": {},
+        "base": {
+            "frame_size": 128, "patch": 4, "width": 128, "multipliers": (1, 2, 4), "encoder_blocks": 2,
+            "decoder_blocks": 2, "kernel": 3, "groups": 32, "attention": 1, "refine": 1, "code_channels": 256,
+        },
+        "paper": {
+            "frame_size": 256, "patch": 1, "width": 128, "multipliers": (1, 1, 1, 2, 2, 4, 4), "encoder_blocks": 2,
+            "decoder_blocks": 3, "kernel": 3, "groups": 32, "attention": 1, "refine": 1, "code_channels": 256,
+            "mse": 0.0,
+        },
+    }  # fmt: skip
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the levels, fine to coarse."""
+        return tuple(self.width * m for m in self.multipliers)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) of the token grid."""
+        side = self.frame_size // (self.patch * 2 ** (len(self.multipliers) - 1))
+        return side, side
+
+    def check(self) -> None:
+        square = self.patch * 2 ** (len(self.multipliers) - 1)
+        require(self.frame_size % square == 0, f"frame_size {self.frame_size} must be a multiple of {square} px")
+        require(self.kernel in (1, 3), f"kernel must be 1 or 3, not {self.kernel}")
+
+
+@dataclass(frozen=True)
+class DynamicsConfig(ModelConfig):
+    """Numbers of the LatentDynamicsModel. Grid side = frame_size / patch / 2 ** (len(multipliers) - 1).
+
+    `readout` picks how a change becomes a code: "where_what" is a place on the grid and a small FSQ code pooled there;
+    "query" is the published causal 3-D network with one learned query per step and a large FSQ code.
+    """
+
+    frame_size: int = 80  # px, square frames
+    horizon: int = 1  # H: a clip has H + 1 frames and gets H codes
+    readout: str = "where_what"
+    patch: int = 8  # px; the stem's squares (query: 1)
+    width: int = 64  # channels, times the multiplier of each level
+    multipliers: tuple[int, ...] = (1, 1)
+    blocks: int = 2  # where_what: residual blocks of the encoder per level; query: of both networks per stack
+    paint_blocks: int = 5  # where_what: residual blocks of the painter, all at the stem's resolution
+    groups: int = 0  # of the GroupNorms; 0: every position by itself
+    levels: tuple[int, ...] = (4, 4, 4)  # FSQ levels of a code, or of its `what`
+    temperature: float = 1.0  # where_what: of the soft place behind the straight-through gradient
+    noise: float = 1.0  # where_what: scale of the Gumbel noise on the place's logits in training
+    changed: float = 10.0  # extra loss weight of pixels that change between frames
+    l1: float = 1.0  # loss weights; pixels in [-1, 1]
+    mse: float = 1.0
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "tiny": {"frame_size": 32, "width": 16, "blocks": 1, "paint_blocks": 2},
+        "small": {},
+        "base": {"frame_size": 128, "width": 256, "paint_blocks": 12, "levels": (8, 5, 5, 5)},
+        "paper": {
+            "frame_size": 128, "readout": "query", "patch": 1, "width": 128, "multipliers": (1, 2, 2, 4), "blocks": 4,
+            "groups": 32, "levels": (8, 8, 8, 5, 5, 5), "changed": 0.0, "mse": 0.0,
+        },
+    }  # fmt: skip
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the levels, fine to coarse."""
+        return tuple(self.width * m for m in self.multipliers)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) of the grid that places are chosen on."""
+        side = self.frame_size // (self.patch * 2 ** (len(self.multipliers) - 1))
+        return side, side
+
+    def check(self) -> None:
+        square = self.patch * 2 ** (len(self.multipliers) - 1)
+        require(self.readout in ("query", "where_what"), f"readout must be query or where_what, not {self.readout!r}")
+        require(self.frame_size % square == 0, f"frame_size {self.frame_size} must be a multiple of {square} px")
+        require(self.horizon >= 1, f"horizon must be at least 1, not {self.horizon}")
+
+
+@dataclass(frozen=True)
+class WorldConfig(ModelConfig):
+    """Numbers of the autoregressive transformer. What it reads and predicts is set by the tokenizer and the dynamics model."""
+
+    dim: int = 192  # width of the transformer
+    layers: int = 2
+    heads: int = 6
+    mlp: int = 512  # inner width of the gated MLP
+    bias: bool = False  # of the attention projections
+    stem_blocks: int = 5  # residual 3x3 convolution blocks over a known frame's tokens, before the transformer; 0: none
+    stem_width: int = 64
+    stem_scale: int = 2  # the stem works on a grid this many times finer than the tokens
+    embedding: str = "digits"  # of frame tokens: "digits" of their FSQ code through an MLP, or "table"
+    embedding_width: int = 384  # inner width of that MLP
+    frame_attention: str = "full"  # within a known frame: "full" or "causal"
+    frame_decoding: str = "parallel"  # of the next frame, once the code is known: "parallel" or "causal", token by token
+    code_readout: str = "spatial"  # codes are read at the frame tokens where they apply, or at the "last" position
+    positions_2d: bool = True  # learned row and column embeddings besides the rotary ones
+    markers: bool = False  # start and end tokens around frames and codes
+    frame_share: float = 0.125  # share of a training batch that also learns to predict the next frame
+    frame_weight: float = 0.5  # of that loss
+    history: int = 1  # known frames the model looks at
+    instruction_dim: int = 0  # size of an instruction's embedding; 0: no instruction
+    # Set from the tokenizer and the dynamics model when the world is built:
+    grid: tuple[int, int] = (5, 5)  # tokens of a frame
+    frame_levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)
+    codes: int = 1  # K latent codes a step; 0: predict frames without codes (ablation)
+    places: int = 25  # what a code can be: where * what; 1 place for codes without a location
+    whats: int = 64
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "tiny": {"dim": 32, "layers": 1, "heads": 2, "mlp": 64, "stem_blocks": 1, "stem_width": 16, "embedding_width": 64},
+        "small": {},
+        "base": {"dim": 512, "layers": 10, "heads": 8, "mlp": 1408, "stem_blocks": 6, "stem_width": 128, "embedding_width": 512},
+        "paper": {
+            "dim": 1024, "layers": 24, "heads": 16, "mlp": 2752, "bias": True, "stem_blocks": 0, "embedding": "table",
+            "frame_attention": "causal", "frame_decoding": "causal", "code_readout": "last", "positions_2d": False,
+            "markers": True, "frame_share": 1.0, "frame_weight": 1.0, "grid": (4, 4), "codes": 3, "places": 1, "whats": 64000,
+        },
+    }  # fmt: skip
+
+    @property
+    def frame_tokens(self) -> int:
+        """Tokens of one frame."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def code_size(self) -> int:
+        """How many different codes there are."""
+        return self.places * self.whats
+
+    def check(self) -> None:
+        for name, choices in (
+            ("embedding", ("digits", "table")),
+            ("frame_attention", ("full", "causal")),
+            ("frame_decoding", ("parallel", "causal")),
+            ("code_readout", ("spatial", "last")),
+        ):
+            value = getattr(self, name)
+            require(value in choices, f"{name} is {value!r}: choose {' or '.join(choices)}")
+        require(self.dim % self.heads == 0, f"dim {self.dim} is not a multiple of heads {self.heads}")
+        spatial = self.code_readout == "spatial"
+        require(not (spatial and self.codes and self.places != self.frame_tokens),
+                f"code_readout=spatial needs codes with a place for each of {self.frame_tokens} tokens, not {self.places}")  # fmt: skip
+        require(self.frame_decoding == "parallel" or (self.frame_attention == "causal" and not self.stem_blocks),
+                "frame_decoding=causal needs frame_attention=causal and stem_blocks=0, or tokens would see those they predict")  # fmt: skip
+        require(0 < self.frame_share <= 1, f"frame_share is {self.frame_share}: choose a share above 0, up to 1")
+        require(spatial or self.codes <= 1 or self.frame_share == 1,
+                f"several codes read one after another need frame_share=1, not {self.frame_share}")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class InverseDynamicsConfig(ModelConfig):
+    """Numbers of the head that turns codes into actions."""
+
+    width: int = 256  # of the two hidden layers
+    actions: int = 82  # moves to tell apart (points and pass)
+    # Set from the dynamics model and the tokenizer:
+    places: int = 25
+    what_levels: tuple[int, ...] = (4, 4, 4)
+    frame_levels: int = 6  # digits of a frame token, of which the head sees the one at the code's place
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"tiny": {"width": 32}, "small": {}, "base": {"width": 512}, "paper": {"width": 512}}

@@ -1,0 +1,107 @@
+"""LatentDynamicsModel: what happens in a clip becomes one code per step, and the codes make the clip again."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from agents.videoworld.causal3d import ClipDecoder, ClipEncoder
+from agents.videoworld.config import DynamicsConfig
+from agents.videoworld.layers import Quantizer, to_float, to_uint8
+from agents.videoworld.query_transformer import QueryReadout
+from agents.videoworld.where_what import WhereWhat
+
+
+class QueryCodes(nn.Module):
+    """The published network: causal 3-D encoder, one learned query per step, FSQ, causal 3-D decoder.
+
+    `where` is always 0. Unlike WhereWhat it paints the first frame too, and a code may take a trace of later frames from
+    the encoder's last norm, which pools its statistics over the clip (causal3d.py).
+    """
+
+    def __init__(self, c: DynamicsConfig):
+        super().__init__()
+        self.encoder = ClipEncoder(c)
+        self.readout = QueryReadout(c.widths[-1], c.horizon)
+        self.quantizer = Quantizer(c.levels, c.widths[-1])
+        self.decoder = ClipDecoder(c)
+
+    def forward(self, clip: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features, lead_in = self.encoder(clip.transpose(1, 2))
+        said, what = self.quantizer(self.readout(features))  # (B, H, C), (B, H)
+        return self.decoder(lead_in, said).transpose(1, 2), torch.zeros_like(what), what
+
+    def read(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        what = self.quantizer(self.readout(self.encoder(clip.transpose(1, 2))[0]))[1]
+        return torch.zeros_like(what), what
+
+    def paint(self, first: Tensor, where: Tensor, what: Tensor) -> Tensor:
+        lead_in = self.encoder.lead_in(first[:, :, None])
+        return self.decoder(lead_in, self.quantizer.lookup(what)).transpose(1, 2)
+
+
+class LatentDynamicsModel(nn.Module):
+    """Clip of H+1 frames <-> H latent codes.
+
+    Clips are (B, H+1, h, w, 3), uint8 or float in [-1, 1]; h = w = config.frame_size, H = config.horizon (the
+    where-what read-out takes any H). Codes are (B, H, K) int64 in [0, codebook_size), K = n_codes = 1; the code of step
+    k depends on frames 0..k only. `forward` trains, `encode` and `decode` serve.
+    """
+
+    def __init__(self, config: DynamicsConfig):
+        super().__init__()
+        self.config = config
+        self.n_codes = 1
+        self.n_what = math.prod(config.levels)
+        self.n_where = math.prod(config.grid) if config.readout == "where_what" else 1
+        self.codebook_size = self.n_where * self.n_what
+        self.net: WhereWhat | QueryCodes = WhereWhat(config) if config.readout == "where_what" else QueryCodes(config)
+
+    def forward(self, clip: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Reconstruction loss of `clip` and what to log.
+
+        Pixels that change from one frame to the next weigh 1 + config.changed. `clean` is the share of clips in which
+        no pixel is off by more than 16 grey levels, `codes` the number of different codes in the batch.
+        """
+        x = self._channels_first(clip)  # (B, H+1, 3, h, w)
+        painted, where, what = self.net(x)
+        error = painted.float() - x
+        changed = (x[:, 1:] != x[:, :-1]).any(2, keepdim=True)  # (B, H, 1, h, w)
+        weight = 1 + self.config.changed * torch.cat([torch.zeros_like(changed[:, :1]), changed], dim=1)
+        if self.config.readout == "where_what":  # its first frame is given, not painted
+            error, weight = error[:, 1:], weight[:, 1:]
+        l1, mse = (weight * error.abs()).mean(), (weight * error.square()).mean()
+        loss = self.config.l1 * l1 + self.config.mse * mse
+        clean = (error.detach().abs().amax((1, 2, 3, 4)) <= 16 / 127.5).float().mean()
+        codes = self.join_codes(where, what).unique().numel()
+        metrics = {"loss": loss, "l1": error.abs().mean(), "mse": error.square().mean(), "clean": clean}
+        return loss, {**{k: v.detach() for k, v in metrics.items()}, "codes": torch.tensor(float(codes))}
+
+    @torch.no_grad()
+    def encode(self, clip: Tensor) -> Tensor:
+        """Clip (B, H+1, h, w, 3) -> codes (B, H, 1) int64, in float32 under any autocast: codes never depend on it."""
+        with torch.autocast(clip.device.type, enabled=False):
+            where, what = self.net.read(self._channels_first(clip).float())
+        return self.join_codes(where, what)[..., None]
+
+    @torch.no_grad()
+    def decode(self, first_frame: Tensor, codes: Tensor) -> Tensor:
+        """First frame (B, h, w, 3) and codes (B, H, 1) -> clip (B, H+1, h, w, 3) uint8."""
+        where, what = self.split_codes(codes[..., 0])
+        return to_uint8(self.net.paint(self._channels_first(first_frame), where, what)).movedim(2, -1)
+
+    def split_codes(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (...) -> where (...) in [0, n_where), row-major on config.grid, and what (...) in [0, n_what)."""
+        return codes // self.n_what, codes % self.n_what
+
+    def join_codes(self, where: Tensor, what: Tensor) -> Tensor:
+        """The inverse of split_codes."""
+        return where * self.n_what + what
+
+    def _channels_first(self, frames: Tensor) -> Tensor:
+        size = self.config.frame_size
+        if tuple(frames.shape[-3:]) != (size, size, 3):
+            raise ValueError(f"frames are {tuple(frames.shape)}, but this model reads (..., {size}, {size}, 3)")
+        return to_float(frames).movedim(-1, -3)

@@ -1,0 +1,52 @@
+"""InverseDynamics: the small head that says which action a latent code stands for. The only part that sees labels."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.videoworld.config import InverseDynamicsConfig
+from agents.videoworld.transformer import split_digits
+
+
+class InverseDynamics(nn.Module):
+    """(code, what the frame shows at the code's place) -> action logits.
+
+    Codes int64 (...) in [0, places * whats); tokens: FSQ vectors (..., frame_levels) in [-1, 1] of the known frame's token at the
+    code's place (for codes without a place, of the first token). Returns (..., actions).
+    """
+
+    def __init__(self, config: InverseDynamicsConfig):
+        super().__init__()
+        self.config = c = config
+        self.whats = math.prod(c.what_levels)
+        self.place = nn.Embedding(c.places, c.width)
+        self.rest = nn.Linear(sum(c.what_levels) + c.frame_levels, c.width)
+        self.inner = nn.Linear(c.width, c.width)
+        self.outer = nn.Linear(c.width, c.actions)
+
+    def forward(self, codes: Tensor, tokens: Tensor) -> Tensor:
+        """Action logits (..., actions)."""
+        digits = split_digits(codes % self.whats, self.config.what_levels)
+        what = [F.one_hot(digit, size) for digit, size in zip(digits, self.config.what_levels, strict=True)]
+        x = torch.cat([*what, tokens], -1).to(self.rest.weight.dtype)
+        x = F.silu(self.rest(x) + self.place(codes // self.whats))
+        return self.outer(F.silu(self.inner(x)) + x)
+
+    def tokens_at(self, vectors: Tensor, codes: Tensor) -> Tensor:
+        """FSQ vectors (B, h*w, levels) and codes (B, n) -> the vectors at the codes' places (B, n, levels)."""
+        where = codes // self.whats if self.config.places > 1 else torch.zeros_like(codes)
+        return vectors.gather(1, where[..., None].expand(-1, -1, vectors.shape[-1]))
+
+    @torch.no_grad()
+    def move_distribution(self, logprobs: Tensor, vectors: Tensor, keep: int = 64) -> Tensor:
+        """Probabilities of actions (B, actions) under a distribution over codes (B, code_size, log probabilities).
+
+        Sums over the `keep` likeliest codes what each of them means; what they leave out is shared out in proportion.
+        """
+        scores, codes = logprobs.topk(min(keep, logprobs.shape[-1]))  # (B, keep)
+        meaning = self(codes, self.tokens_at(vectors, codes)).softmax(-1)  # (B, keep, actions)
+        return (scores.softmax(-1)[..., None] * meaning).sum(1)

@@ -1,0 +1,124 @@
+"""Layers that the tokenizer and the dynamics model share. Channels come second; channels-last memory is fine."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from vector_quantize_pytorch import FSQ
+
+
+def to_float(frames: Tensor) -> Tensor:
+    """uint8 frames to float32 in [-1, 1]; float frames pass as they are."""
+    return frames.float() / 127.5 - 1 if frames.dtype == torch.uint8 else frames
+
+
+def to_uint8(pixels: Tensor) -> Tensor:
+    """Floats in [-1, 1] (clamped) to uint8, rounded."""
+    return ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+class Quantizer(FSQ):
+    """Finite scalar quantizer of the published model: Linear in, bounded and rounded code vector, Linear out.
+
+    It always runs in float32, whatever autocast is active. Ids are mixed radix, the first level the least significant.
+    """
+
+    def __init__(self, levels: tuple[int, ...], dim: int):
+        # the library's own ids would be int32 and fail on the meta device
+        super().__init__(list(levels), dim=dim, return_indices=False)
+        self.levels = tuple(levels)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z (..., dim) -> quantized (..., dim), straight-through gradients, and ids (...) int64."""
+        with torch.autocast(z.device.type, enabled=False):
+            vectors = self.quantize(self.project_in(z.float()))
+            return self.project_out(vectors), self.ids(vectors)
+
+    def ids(self, vectors: Tensor) -> Tensor:
+        """Code vectors (..., n_levels) -> ids (...) int64."""
+        return self.codes_to_indices(vectors).long()
+
+    def vectors(self, ids: Tensor) -> Tensor:
+        """Ids (...) -> code vectors (..., n_levels) float32 in [-1, 1]."""
+        return self._indices_to_codes(ids)
+
+    def lookup(self, ids: Tensor) -> Tensor:
+        """Ids (...) -> what `forward` gives for them (..., dim)."""
+        with torch.autocast(ids.device.type, enabled=False):
+            return self.project_out(self.vectors(ids))
+
+
+class PositionNorm(nn.Module):
+    """LayerNorm over the channels of every position by itself: unlike GroupNorm it lets no position see another."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.movedim(1, -1)
+        return F.layer_norm(x, x.shape[-1:], self.weight, self.bias, eps=1e-6).movedim(-1, 1)
+
+
+def norm(channels: int, groups: int) -> nn.Module:
+    """GroupNorm, or PositionNorm for 0 groups."""
+    return nn.GroupNorm(groups, channels, eps=1e-6) if groups else PositionNorm(channels)
+
+
+class Residual(nn.Module):
+    """x + conv(silu(norm(conv(silu(norm(x)))))), with a 1x1 shortcut where the width changes."""
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, groups: int):
+        super().__init__()
+        self.norm1 = norm(inputs, groups)
+        self.conv1 = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        self.norm2 = norm(outputs, groups)
+        self.conv2 = nn.Conv2d(outputs, outputs, kernel, padding=kernel // 2)
+        self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv1(F.silu(self.norm1(x)))
+        return self.shortcut(x) + self.conv2(F.silu(self.norm2(y)))
+
+
+class Attention(nn.Module):
+    """One-head self-attention over all positions, residual, without position embedding."""
+
+    def __init__(self, channels: int, groups: int):
+        super().__init__()
+        self.norm = norm(channels, groups)
+        self.attention = nn.MultiheadAttention(channels, num_heads=1, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(x).flatten(2).transpose(1, 2)  # (N, h*w, C)
+        y = self.attention(y, y, y, need_weights=False)[0]
+        return x + y.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+class Down(nn.Module):
+    """Half the resolution: 3x3 conv with padding on the right and below only, or 2x2 conv for kernel 1."""
+
+    def __init__(self, channels: int, kernel: int):
+        super().__init__()
+        self.pad = int(kernel > 1)
+        self.conv = nn.Conv2d(channels, channels, 2 + self.pad, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, (0, self.pad, 0, self.pad)))
+
+
+class Up(nn.Module):
+    """Twice the resolution: nearest neighbour and 3x3 conv, or a 2x2 transposed conv for kernel 1."""
+
+    def __init__(self, channels: int, kernel: int):
+        super().__init__()
+        self.conv: nn.Module
+        if kernel > 1:
+            self.conv = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(channels, channels, 3, padding=1))
+        else:
+            self.conv = nn.ConvTranspose2d(channels, channels, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)

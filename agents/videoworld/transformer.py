@@ -1,0 +1,280 @@
+"""The autoregressive transformer: frame ids and latent codes in, the coming codes and the next frame's ids out.
+
+The backbone is the library's Llama, fed with embeddings of our own. A few convolution blocks (the stem) first mix neighbouring
+tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at the last position, as
+published; `benchmarks/RESULTS.md` has the measured difference.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers.models.llama.configuration_llama import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaModel
+
+from agents.videoworld.config import WorldConfig
+from agents.videoworld.layers import Residual
+from agents.videoworld.sequence import MARKERS, Kind, Layout, lay_out
+
+if TYPE_CHECKING:
+    from transformers.cache_utils import Cache
+
+
+class DigitEmbedding(nn.Module):
+    """FSQ ids (...) -> (..., dim): one-hot digits of the code through an MLP, so that similar codes share what is learned."""
+
+    def __init__(self, levels: tuple[int, ...], width: int, dim: int):
+        super().__init__()
+        self.levels = levels
+        self.inner = nn.Linear(sum(levels), width)
+        self.outer = nn.Linear(width, dim, bias=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        digits = [F.one_hot(digit, size) for digit, size in zip(split_digits(ids, self.levels), self.levels, strict=True)]
+        return self.outer(F.silu(self.inner(torch.cat(digits, -1).to(self.inner.weight.dtype))))
+
+
+def split_digits(ids: Tensor, levels: tuple[int, ...]) -> list[Tensor]:
+    """Digits of FSQ ids, least significant first, each of the shape of `ids`."""
+    digits = []
+    for size in levels:
+        digits.append(ids % size)
+        ids = ids // size
+    return digits
+
+
+def join_digits(digits: list[Tensor], levels: tuple[int, ...]) -> Tensor:
+    """The inverse of split_digits."""
+    ids = torch.zeros_like(digits[0])
+    for digit, size in zip(reversed(digits), reversed(levels), strict=True):
+        ids = ids * size + digit
+    return ids
+
+
+class Stem(nn.Module):
+    """3x3 residual convolutions over the token grid of a known frame, on a grid `stem_scale` times finer. (N, h, w, dim)."""
+
+    def __init__(self, c: WorldConfig):
+        super().__init__()
+        self.scale, self.width = c.stem_scale, c.stem_width
+        self.spread = nn.Linear(c.dim, c.stem_width * c.stem_scale**2)
+        self.blocks = nn.Sequential(*(Residual(c.stem_width, c.stem_width, kernel=3, groups=0) for _ in range(c.stem_blocks)))
+        for block in self.blocks:
+            nn.init.zeros_(block.conv2.weight)  # every block starts as the identity
+        self.gather = nn.Linear(c.stem_width * c.stem_scale**2, c.dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, h, w, _ = x.shape
+        s, width = self.scale, self.width
+        y = self.spread(x).view(n, h, w, s, s, width).transpose(2, 3).reshape(n, h * s, w * s, width)
+        y = self.blocks(y.movedim(-1, 1)).movedim(1, -1)  # channels last in memory throughout
+        y = y.reshape(n, h, s, w, s, width).transpose(2, 3).reshape(n, h, w, s * s * width)
+        return x + self.gather(y)
+
+
+@dataclass
+class Encoded:
+    """A sequence that has been read up to a step's codes.
+
+    stems: (B, h*w, dim) the last known frame after the stem. hidden: (B, L, dim) outputs so far. cache: the backbone's keys and
+    values of those L slots.
+    """
+
+    stem: Tensor
+    hidden: Tensor
+    cache: Cache
+
+
+class VideoTransformer(nn.Module):
+    """Predicts latent codes and frame ids over the layout of `sequence.py`.
+
+    Shapes: B clips, H changes, h x w tokens a frame, K codes a step. Frame ids int64 (B, F, h, w); codes int64 (B, H, K), each in
+    [0, places * whats). Code logits are (B, H, K, places * whats); frame logits are a list, one per FSQ digit, (B, H, h*w, size),
+    or a single flat one for the table embedding.
+    """
+
+    def __init__(self, config: WorldConfig):
+        super().__init__()
+        self.config = c = config
+        self.code_embedding = nn.Embedding(max(c.whats, 1) * max(c.codes, 1), c.dim)
+        self.frame_embedding: nn.Module
+        if c.embedding == "digits":
+            self.frame_embedding = DigitEmbedding(c.frame_levels, c.embedding_width, c.dim)
+        else:
+            self.frame_embedding = nn.Embedding(math.prod(c.frame_levels), c.dim)
+        self.position = nn.Parameter(torch.randn(c.frame_tokens, c.dim) * 0.02) if c.positions_2d else None
+        self.kind_embedding = nn.Embedding(len(Kind), c.dim)
+        self.instruction = nn.Linear(c.instruction_dim, c.dim) if c.instruction_dim else None
+        self.stem = Stem(c) if c.stem_blocks else None
+        self.backbone = LlamaModel(
+            LlamaConfig(
+                vocab_size=1,  # unused: the embeddings above feed it
+                bos_token_id=None,
+                eos_token_id=None,
+                hidden_size=c.dim,
+                intermediate_size=c.mlp,
+                num_hidden_layers=c.layers,
+                num_attention_heads=c.heads,
+                attention_bias=c.bias,
+                max_position_embeddings=4096,
+                attn_implementation="sdpa",
+            )
+        )
+        del self.backbone.embed_tokens
+        self.code_head = nn.Linear(c.dim, c.whats * max(c.codes, 1) if c.code_readout == "spatial" else c.code_size)
+        outputs = sum(c.frame_levels) if c.embedding == "digits" else math.prod(c.frame_levels)
+        self.frame_head = nn.Linear(c.dim, outputs)
+        for part in (self.code_embedding, self.kind_embedding):
+            nn.init.normal_(part.weight, std=0.02)
+        for head in (self.code_head, self.frame_head):
+            nn.init.normal_(head.weight, std=0.02 / math.sqrt(2 * c.layers))
+            nn.init.zeros_(head.bias)
+
+    # -- pieces ------------------------------------------------------------------------------------------------------
+
+    def embed_frames(self, ids: Tensor) -> Tensor:
+        """Known frames (B, F, h, w) -> stem outputs (B, F, h*w, dim)."""
+        b, f, h, w = ids.shape
+        x = self.frame_embedding(ids.reshape(b * f, h * w))
+        if self.position is not None:
+            x = x + self.position
+        if self.stem is not None:
+            x = self.stem(x.view(b * f, h, w, -1)).reshape(b * f, h * w, -1)
+        return x.view(b, f, h * w, -1)
+
+    def embed_codes(self, codes: Tensor) -> Tensor:
+        """Codes (B, H, K) -> (B, H, K, dim): what they say and, for spatial codes, where."""
+        c = self.config
+        slot = torch.arange(codes.shape[-1], device=codes.device) * c.whats
+        x = self.code_embedding(codes % c.whats + slot)
+        if c.places > 1 and self.position is not None:
+            x = x + self.position[codes // c.whats]
+        return x
+
+    def embed_queries(self, before: Tensor, codes: Tensor) -> Tensor:
+        """Queries for the frame after `before` (B, H, h*w, dim): its tokens, with spatial codes put in their places."""
+        if self.config.places == 1 or not self.config.codes:
+            return before
+        where, said = codes // self.config.whats, self.embed_codes(codes)  # (B, H, K), (B, H, K, dim)
+        return before.scatter_add(2, where[..., None].expand_as(said), said.to(before.dtype))
+
+    def assemble(self, layout: Layout, stems: Tensor, codes: Tensor, instruction: Tensor | None, length: int) -> Tensor:
+        """Inputs of the first `length` slots: (B, length, dim)."""
+        b, device = len(stems), stems.device
+        x = self.kind_embedding(layout.kinds.to(device)).expand(b, -1, -1).to(stems.dtype).clone()
+        x[:, layout.frames[: stems.shape[1]].flatten().to(device)] += stems.flatten(1, 2)
+        if layout.codes.numel() and codes.shape[1]:
+            slots = layout.codes.to(device)[: codes.shape[1]]
+            x[:, slots.flatten()] += self.embed_codes(codes).flatten(1, 2).to(x.dtype)
+            if len(layout.queries):
+                slots = layout.queries.to(device)[: codes.shape[1]]
+                x[:, slots.flatten()] += self.embed_queries(stems[:, : codes.shape[1]], codes).flatten(1, 2)
+        elif len(layout.queries) and not self.config.codes:
+            slots = layout.queries.to(device)
+            x[:, slots.flatten()] += stems[:, : len(slots)].flatten(1, 2)
+        if self.instruction is not None:
+            if instruction is None:
+                raise ValueError("this model follows an instruction: give its embedding (B, instruction_dim)")
+            x[:, 0] += self.instruction(instruction)
+        return x[:, :length]
+
+    def run(self, x: Tensor, layout: Layout, rows: slice, cache: Cache | None = None, use_cache: bool = False) -> tuple[Tensor, Cache]:
+        """The backbone on the slots `rows`, behind those already in `cache`."""
+        mask = layout.attention(rows, rows.stop, x.dtype).to(x.device)
+        output = self.backbone(inputs_embeds=x, attention_mask=mask, past_key_values=cache, use_cache=use_cache)
+        return output.last_hidden_state, output.past_key_values
+
+    def read_codes(self, hidden: Tensor, layout: Layout, steps: slice) -> Tensor:
+        """Outputs -> code logits (B, steps, K, places * whats)."""
+        c = self.config
+        reads = layout.code_reads[steps].to(hidden.device)
+        picked = self.code_head(hidden[:, reads])  # (B, steps, R, ...)
+        if c.code_readout == "last":
+            return picked
+        b, steps_, places, _ = picked.shape
+        return picked.view(b, steps_, places, c.codes, c.whats).permute(0, 1, 3, 2, 4).flatten(3)
+
+    def read_frames(self, hidden: Tensor, layout: Layout, steps: slice) -> list[Tensor]:
+        """Outputs -> frame logits per digit, each (B, steps, h*w, size)."""
+        picked = self.frame_head(hidden[:, layout.frame_reads[steps].to(hidden.device)])
+        return list(picked.split(self.config.frame_levels, -1)) if self.config.embedding == "digits" else [picked]
+
+    def frame_targets(self, ids: Tensor) -> list[Tensor]:
+        """Ids (...) -> target per digit, as `read_frames` splits them."""
+        return split_digits(ids, self.config.frame_levels) if self.config.embedding == "digits" else [ids]
+
+    # -- training -----------------------------------------------------------------------------------------------------
+
+    def forward(
+        self, ids: Tensor, codes: Tensor, last: Tensor, instruction: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of B clips of H changes.
+
+        ids: int64 (B, H, h, w), all frames but the last. codes: (B, H, K). last: (n, h, w), the last frame of the first n clips;
+        these n also learn to predict frames, the whole batch learns the codes.
+        """
+        c, steps, count = self.config, ids.shape[1], len(last)
+        layout = lay_out(c, steps)
+        following = torch.cat([ids[:count, 1:], last[:, None]], 1)  # (n, H, h, w)
+        known = torch.cat([ids[:count], last[:, None]], 1) if c.frame_decoding == "causal" else ids[:count]
+        told = None if instruction is None else instruction[:count]
+        x = self.assemble(layout, self.embed_frames(known), codes[:count], told, len(layout))
+        hidden, _ = self.run(x, layout, slice(0, len(layout)))
+        frame_loss, exact = self._frame_loss(hidden, layout, following.flatten(2))
+        metrics = {"frame_loss": frame_loss.detach(), "frame_exact": exact}
+        if not c.codes:
+            return frame_loss, metrics
+        parts = [(self.read_codes(hidden, layout, slice(0, steps)), codes[:count])]  # logits and targets
+        if count < len(ids):
+            length = layout.prefixes[-1]
+            told = None if instruction is None else instruction[count:]
+            x = self.assemble(layout, self.embed_frames(ids[count:]), codes[count:, : steps - 1], told, length)
+            hidden, _ = self.run(x, layout, slice(0, length))
+            parts.append((self.read_codes(hidden, layout, slice(0, steps)), codes[count:]))
+        logits, targets = (torch.cat(column) for column in zip(*parts, strict=True))
+        code_loss = F.cross_entropy(logits.float().flatten(0, -2), targets.flatten())
+        with torch.no_grad():
+            metrics |= {"code_loss": code_loss.detach(), "code_top1": (logits.argmax(-1) == targets).float().mean()}
+        return code_loss + c.frame_weight * frame_loss, metrics
+
+    def _frame_loss(self, hidden: Tensor, layout: Layout, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy per token (B, H, h*w), and the share of frames whose tokens are all the likeliest ones."""
+        losses, right = [], []
+        every = slice(0, targets.shape[1])
+        for logits, target in zip(self.read_frames(hidden, layout, every), self.frame_targets(targets), strict=True):
+            losses.append(F.cross_entropy(logits.float().flatten(0, 2), target.flatten()))
+            right.append(logits.detach().argmax(-1) == target)
+        return torch.stack(losses).sum(), torch.stack(right).all(0).all(-1).float().mean()
+
+    # -- serving ------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def read(self, ids: Tensor, codes: Tensor, instruction: Tensor | None = None) -> Encoded:
+        """Read known frames (B, F, h, w) and the codes between them (B, F-1, K), up to where the next codes are due."""
+        steps = ids.shape[1]
+        layout = lay_out(self.config, steps)
+        stems = self.embed_frames(ids)
+        length = layout.prefixes[-1]
+        x = self.assemble(layout, stems, codes, instruction, length)
+        hidden, cache = self.run(x, layout, slice(0, length), use_cache=True)
+        return Encoded(stems[:, -1], hidden, cache)
+
+    @torch.no_grad()
+    def extend(self, encoded: Encoded, x: Tensor, steps: int, closing_frame: bool = False) -> Tensor:
+        """Outputs (B, n, dim) of the next n slots with inputs x (B, n, dim); the cache grows by them."""
+        layout = lay_out(self.config, steps, closing_frame)
+        start = encoded.cache.get_seq_length()
+        hidden, encoded.cache = self.run(x, layout, slice(start, start + x.shape[1]), encoded.cache, use_cache=True)
+        return hidden
+
+    def kind(self, kind: Kind) -> Tensor:
+        """The embedding (dim,) of a slot's kind, which is all a marker says."""
+        return self.kind_embedding.weight[kind]
+
+
+assert set(MARKERS) < set(Kind)

@@ -1,0 +1,199 @@
+"""The compiled heart of the rules: liberties, captures, ko and area, on one flat board.
+
+`GoGame` (one game) and `BatchedGo`, `replay`, `apply_moves` (many games) all call these functions, so that there is one
+implementation of capture. A board is an int8 array of `N*N` points; `neighbours` comes from `neighbour_table(N)`. The
+functions compile on first use (a few seconds) and are cached on disk by numba.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numba import njit
+
+EMPTY, BLACK, WHITE = 0, 1, 2
+NO_POINT = -1
+
+# Verdicts on a move.
+LEGAL, OCCUPIED, SUICIDE, KO, OFF_BOARD = 0, 1, 2, 3, 4
+
+
+@cache
+def neighbour_table(size: int) -> np.ndarray:
+    """Return the int32 (size*size, 4) table of orthogonal neighbours; rows are filled up with -1 at the end."""
+    table = np.full((size * size, 4), NO_POINT, dtype=np.int32)
+    for row in range(size):
+        for col in range(size):
+            around = ((row - 1, col), (row, col - 1), (row, col + 1), (row + 1, col))
+            inside = [r * size + c for r, c in around if 0 <= r < size and 0 <= c < size]
+            table[row * size + col, : len(inside)] = inside
+    table.flags.writeable = False
+    return table
+
+
+@njit(cache=True)
+def _walk_chain(board, neighbours, start, excluded, chain, visited):
+    """Walk the chain of stones at `start` until it shows a liberty other than `excluded`.
+
+    Returns (free, count). Without such a liberty `chain[:count]` holds every stone of the chain. `visited` is all False
+    before and after the call, which saves clearing a whole board for each chain.
+    """
+    colour = board[start]
+    chain[0] = start
+    visited[start] = True
+    count, head, free = 1, 0, False
+    while head < count and not free:
+        point = chain[head]
+        head += 1
+        for side in range(4):
+            near = neighbours[point, side]
+            if near < 0:
+                break
+            if board[near] == EMPTY:
+                if near != excluded:
+                    free = True
+                    break
+            elif board[near] == colour and not visited[near]:
+                visited[near] = True
+                chain[count] = near
+                count += 1
+    for index in range(count):
+        visited[chain[index]] = False
+    return free, count
+
+
+@njit(cache=True)
+def judge_move(board, neighbours, point, colour, ko, chain, visited):
+    """Return the verdict on a move under simple ko; `ko` is the point `colour` may not take, or -1. A pass is legal."""
+    area = board.shape[0]
+    if point == area:
+        return LEGAL
+    if point < 0 or point > area:
+        return OFF_BOARD
+    if board[point] != EMPTY:
+        return OCCUPIED
+    if point == ko:
+        return KO
+    for side in range(4):
+        near = neighbours[point, side]
+        if near >= 0 and board[near] == EMPTY:
+            return LEGAL
+    for side in range(4):
+        near = neighbours[point, side]
+        if near < 0:
+            break
+        free, _ = _walk_chain(board, neighbours, near, point, chain, visited)
+        # A friend with another liberty gives the new stone one; an enemy without another liberty is captured.
+        if free == (board[near] == colour):
+            return LEGAL
+    return SUICIDE
+
+
+@njit(cache=True)
+def place_stone(board, neighbours, point, colour, chain, visited):
+    """Play a legal move on `board` in place; returns (ko point of the opponent or -1, stones captured)."""
+    if point == board.shape[0]:
+        return NO_POINT, 0
+    board[point] = colour
+    captured, last_captured = 0, NO_POINT
+    friends, liberties = 0, 0
+    for side in range(4):
+        near = neighbours[point, side]
+        if near < 0:
+            break
+        if board[near] == EMPTY:
+            liberties += 1
+        elif board[near] == colour:
+            friends += 1
+        else:
+            free, count = _walk_chain(board, neighbours, near, NO_POINT, chain, visited)
+            if not free:
+                for index in range(count):
+                    board[chain[index]] = EMPTY
+                captured += count
+                last_captured = near
+    # Retaking restores the position only if a lone stone took one stone and has no liberty but that stone's point.
+    if captured == 1 and friends == 0 and liberties == 0:
+        return last_captured, captured
+    return NO_POINT, captured
+
+
+@njit(cache=True)
+def play_move(board, neighbours, point, colour, ko):
+    """Play one move on `board` in place if it is legal; returns (verdict, next ko point, stones captured)."""
+    chain = np.empty(board.shape[0], np.int32)
+    visited = np.zeros(board.shape[0], np.bool_)
+    verdict = judge_move(board, neighbours, point, colour, ko, chain, visited)
+    if verdict != LEGAL:
+        return verdict, ko, 0
+    next_ko, captured = place_stone(board, neighbours, point, colour, chain, visited)
+    return verdict, next_ko, captured
+
+
+@njit(cache=True)
+def mark_legal(board, neighbours, colour, ko, out):
+    """Write into `out`, bool (N*N+1,), which moves are legal under simple ko; the last entry is the pass."""
+    area = board.shape[0]
+    chain = np.empty(area, np.int32)
+    visited = np.zeros(area, np.bool_)
+    for point in range(area + 1):
+        out[point] = judge_move(board, neighbours, point, colour, ko, chain, visited) == LEGAL
+
+
+@njit(cache=True)
+def mark_owners(board, neighbours, out):
+    """Write into `out`, int8 (N*N,), whose area each point is: stones, and empty regions that touch one colour only."""
+    area = board.shape[0]
+    region = np.empty(area, np.int32)
+    visited = np.zeros(area, np.bool_)
+    for start in range(area):
+        if board[start] != EMPTY:
+            out[start] = board[start]
+            continue
+        if visited[start]:
+            continue
+        region[0] = start
+        visited[start] = True
+        count, head, touched = 1, 0, 0
+        while head < count:
+            point = region[head]
+            head += 1
+            for side in range(4):
+                near = neighbours[point, side]
+                if near < 0:
+                    break
+                touched |= board[near]
+                if board[near] == EMPTY and not visited[near]:
+                    visited[near] = True
+                    region[count] = near
+                    count += 1
+        # BLACK is bit 1 and WHITE bit 2: both together, or neither, is nobody's.
+        owner = touched if touched == BLACK or touched == WHITE else EMPTY
+        for index in range(count):
+            out[region[index]] = owner
+
+
+@njit(cache=True)
+def area_difference(owners):
+    """Return Black's area minus White's for an int8 (N*N,) array of owners."""
+    difference = 0
+    for index in range(owners.shape[0]):
+        if owners[index] == BLACK:
+            difference += 1
+        elif owners[index] == WHITE:
+            difference -= 1
+    return difference
+
+
+@njit(cache=True)
+def find_captured_chain(board, neighbours):
+    """Return a stone of some chain without liberties, or -1; no position that play can reach has one."""
+    chain = np.empty(board.shape[0], np.int32)
+    visited = np.zeros(board.shape[0], np.bool_)
+    for point in range(board.shape[0]):
+        if board[point] != EMPTY:
+            free, _ = _walk_chain(board, neighbours, point, NO_POINT, chain, visited)
+            if not free:
+                return point
+    return NO_POINT

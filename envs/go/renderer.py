@@ -1,0 +1,366 @@
+"""Go positions as pictures, many at once, and pictures read back as positions.
+
+A board is drawn as a mosaic: every point is one of a few tiles, chosen by what stands on it and where it lies on the board.
+One `BoardGeometry` serves the renderer and the readers, so that nobody else knows a pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from envs.errors import UserError
+from envs.go.batch import Positions
+from envs.go.rules import BLACK, EMPTY, WHITE, GoGame
+
+if TYPE_CHECKING:
+    import torch
+
+STYLES = ("modern", "paper")
+# What a tile of a board point can show; the status strip of the modern style adds the kinds below.
+EMPTY_POINT, BLACK_STONE, WHITE_STONE, BLACK_LAST, WHITE_LAST, KO_POINT = range(6)
+POINT_KINDS = 6
+BLACK_TO_MOVE, WHITE_TO_MOVE, PASSED_BY_WHITE, PASSED_BY_BLACK = range(4)  # kinds of strip tiles
+STRIP_KINDS = 4
+
+WOOD = np.array([222, 184, 110], np.float32)
+INK = np.array([60, 42, 20], np.float32)
+BLACK_STONE_RGB = np.array([24, 24, 28], np.float32)
+WHITE_STONE_RGB = np.array([240, 240, 236], np.float32)
+LAST_RGB = np.array([226, 54, 44], np.float32)
+KO_RGB = np.array([44, 92, 200], np.float32)
+STRIP_RGB = (np.array([58, 58, 66], np.float32), np.array([206, 206, 202], np.float32))  # Black to move, White to move
+
+PAPER_ORANGE = np.array([255, 165, 0], np.float32)
+PAPER_MARGIN, PAPER_PITCH, PAPER_FRAME = 12, 29, 256  # px; the published 9x9 picture
+PAPER_RADIUS = 13.5  # px
+PAPER_LINE = 100 / 72  # px; one point at 100 dpi
+
+
+@dataclass(frozen=True)
+class BoardGeometry:
+    """Where things lie in a frame.
+
+    size: points per side, 2 to 25. cell: pixels per point (style "modern"; an even number of cells per side, so that 2x2-cell
+    tokens cover whole points; the rows and columns behind the board are the status strip). style "paper" is the published
+    picture: 9x9 only gives 256 px; other sizes keep its pitch of 29 px and its margin.
+    """
+
+    size: int = 9
+    style: str = "modern"
+    cell: int = 8
+
+    def __post_init__(self) -> None:
+        if self.style not in STYLES:
+            raise UserError(f"unknown board style {self.style!r}: choose one of {', '.join(STYLES)}")
+        if not 2 <= self.size <= 25:
+            raise UserError(f"board size {self.size} is outside 2 to 25")
+        if not 4 <= self.cell <= 64:
+            raise UserError(f"a cell of {self.cell} px is outside 4 to 64")
+
+    @property
+    def cells(self) -> int:
+        """Tiles per side."""
+        return self.size if self.style == "paper" else 2 * (self.size // 2 + 1)
+
+    @property
+    def pitch(self) -> int:
+        """Pixels per tile."""
+        return PAPER_PITCH if self.style == "paper" else self.cell
+
+    @property
+    def offset(self) -> int:
+        """Pixels of the first tile that fall outside the frame."""
+        return PAPER_PITCH // 2 - PAPER_MARGIN if self.style == "paper" else 0
+
+    @property
+    def frame_size(self) -> int:
+        """Side of the square frame in pixels."""
+        if self.style == "paper":
+            return PAPER_FRAME + PAPER_PITCH * (self.size - 9)
+        return self.cells * self.cell
+
+    def centre(self, point: int) -> tuple[float, float]:
+        """(y, x) pixel coordinates of a board point's centre; whole numbers are pixel centres."""
+        row, column = divmod(point, self.size)
+        half = (self.pitch - 1) / 2 - self.offset
+        return row * self.pitch + half, column * self.pitch + half
+
+    def point_at(self, y: float, x: float) -> int:
+        """The board point whose tile holds pixel (y, x), or -1 outside the board."""
+        row, column = int((y + self.offset) // self.pitch), int((x + self.offset) // self.pitch)
+        return row * self.size + column if 0 <= row < self.size and 0 <= column < self.size else -1
+
+
+def coverage(distance: np.ndarray) -> np.ndarray:
+    """Share of a pixel inside a shape whose edge is `distance` px away (positive: inside), by a one-pixel ramp."""
+    return np.clip(distance + 0.5, 0, 1)[..., None]
+
+
+def blend(under: np.ndarray, colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    return under * (1 - alpha) + colour * alpha
+
+
+def grid_tile(geometry: BoardGeometry, row: int, column: int, ground: np.ndarray, ink: np.ndarray, width: float) -> np.ndarray:
+    """One empty point: the lines leave it only towards neighbours that exist. (pitch, pitch, 3) float32."""
+    side, last = geometry.pitch, geometry.size - 1
+    centre = side // 2 if geometry.style == "paper" else (side - 1) / 2
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    tile = np.broadcast_to(ground, (side, side, 3)).astype(np.float32)
+    across = lambda d: np.clip(np.minimum(d + 0.5, width / 2) - np.maximum(d - 0.5, -width / 2), 0, 1)  # noqa: E731
+    beyond = lambda d, low, high: np.clip(  # noqa: E731 - how much of a pixel lies within the line's ends
+        np.minimum(d + 0.5, high if high is not None else np.inf) - np.maximum(d - 0.5, low if low is not None else -np.inf), 0, 1
+    )
+    reach = width / 2  # square caps, as matplotlib draws them
+    horizontal = across(y - centre) * beyond(x - centre, -reach if column == 0 else None, reach if column == last else None)
+    vertical = across(x - centre) * beyond(y - centre, -reach if row == 0 else None, reach if row == last else None)
+    return blend(blend(tile, ink, vertical[..., None]), ink, horizontal[..., None])
+
+
+def star_points(size: int) -> frozenset[int]:
+    """Points that carry a dot on a printed board."""
+    if size < 7:
+        return frozenset()
+    edge = 2 if size < 13 else 3
+    marks = {edge, size - 1 - edge} | ({size // 2} if size % 2 and size >= 9 else set())
+    middle = size // 2
+    points = {(r, c) for r in marks for c in marks}
+    if size < 13:
+        points = {(r, c) for r, c in points if (r == middle) == (c == middle)}
+    return frozenset(r * size + c for r, c in points)
+
+
+def modern_tiles(geometry: BoardGeometry, row: int, column: int) -> list[np.ndarray]:
+    """The six kinds of a board point, in the order of their constants."""
+    side = geometry.cell
+    centre = (side - 1) / 2
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) - centre
+    radius = np.hypot(y, x)
+    empty = grid_tile(geometry, row, column, WOOD, INK, max(1.0, side / 12))
+    if row * geometry.size + column in star_points(geometry.size):
+        empty = blend(empty, INK, coverage(side * 0.16 - radius))
+    disc, dot = coverage(side * 0.47 - radius), coverage(side * 0.2 - radius)
+    stones = [blend(empty, rgb, disc) for rgb in (BLACK_STONE_RGB, WHITE_STONE_RGB)]
+    marked = [blend(stone, LAST_RGB, dot) for stone in stones]
+    ko = blend(empty, KO_RGB, coverage(side * 0.27 - np.maximum(abs(y), abs(x))))
+    return [empty, *stones, *marked, ko]
+
+
+def strip_tiles(geometry: BoardGeometry) -> list[np.ndarray]:
+    """The four kinds of a status-strip tile: whose turn it is, plain and (for the corner) after a pass."""
+    side = geometry.cell
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) - (side - 1) / 2
+    plain = [np.broadcast_to(rgb, (side, side, 3)).astype(np.float32) for rgb in STRIP_RGB]
+    bar = coverage(side * 0.3 - np.maximum(abs(y), abs(x)))
+    return [*plain, *(blend(tile, LAST_RGB, bar) for tile in plain)]
+
+
+def paper_tiles(geometry: BoardGeometry, row: int, column: int) -> list[np.ndarray]:
+    """Published tiles: no marks, so a last move looks like any stone and a ko point like any empty one."""
+    y, x = np.mgrid[0:PAPER_PITCH, 0:PAPER_PITCH].astype(np.float32) - PAPER_PITCH // 2
+    empty = grid_tile(geometry, row, column, PAPER_ORANGE, np.zeros(3, np.float32), PAPER_LINE)
+    disc = (y * y + x * x <= PAPER_RADIUS**2)[..., None]
+    black, white = np.where(disc, 0.0, empty), np.where(disc, 255.0, empty)
+    return [empty, black, white, black, white, empty]
+
+
+@njit(cache=True)
+def _lay(atlas: np.ndarray, first: np.ndarray, kinds: np.ndarray, words: int, out: np.ndarray) -> None:
+    """Copy tile `first[cell] + kinds[frame, cell]` to its place in every frame. out: (P, pixels rows, row words)."""
+    frames, cells = kinds.shape[0], kinds.shape[1]
+    rows = atlas.shape[1]
+    for p in range(frames):
+        for i in range(cells):
+            for j in range(cells):
+                tile = first[i, j] + kinds[p, i, j]
+                for r in range(rows):
+                    for w in range(words):
+                        out[p, i * rows + r, j * words + w] = atlas[tile, r, w]
+
+
+@njit(cache=True)
+def _kinds(stones: np.ndarray, to_move: np.ndarray, last: np.ndarray, ko: np.ndarray, cells: int) -> np.ndarray:
+    """Kind of every tile. (P, cells, cells) uint8."""
+    frames, size = stones.shape[0], stones.shape[1]
+    kinds = np.empty((frames, cells, cells), np.uint8)
+    for p in range(frames):
+        strip = to_move[p] - 1
+        for i in range(cells):
+            for j in range(cells):
+                kinds[p, i, j] = stones[p, i, j] if i < size and j < size else strip
+        if last[p] == size * size:
+            if cells > size:
+                kinds[p, size, size] = strip + 2
+        elif last[p] >= 0:
+            i, j = last[p] // size, last[p] % size
+            if stones[p, i, j] != 0:
+                kinds[p, i, j] = stones[p, i, j] + 2
+        if ko[p] >= 0:
+            kinds[p, ko[p] // size, ko[p] % size] = 5
+    return kinds
+
+
+class BoardRenderer:
+    """Draws positions as frames: uint8 (P, S, S, 3) with S = geometry.frame_size.
+
+    Calling it renders on the CPU from numpy arrays; `torch` does the same on any device from tensors. Both give the same bytes.
+    """
+
+    def __init__(self, geometry: BoardGeometry | None = None) -> None:
+        self.geometry = g = geometry or BoardGeometry()
+        make = paper_tiles if g.style == "paper" else modern_tiles
+        tiles: list[np.ndarray] = []
+        self.first = np.zeros((g.cells, g.cells), np.int64)  # atlas index of the first kind of every cell
+        for i in range(g.size):
+            for j in range(g.size):
+                self.first[i, j] = len(tiles)
+                tiles += make(g, i, j)
+        if g.cells > g.size:
+            self.first[g.size :, :] = self.first[:, g.size :] = len(tiles)
+            tiles += strip_tiles(g)
+        self.atlas = np.ascontiguousarray(np.stack(tiles).round().clip(0, 255).astype(np.uint8))  # (tiles, side, side, 3)
+
+    @cached_property
+    def _words(self) -> np.ndarray:
+        """The atlas in the widest machine words that divide a tile row: copies are then a few moves long."""
+        flat = self.atlas.reshape(*self.atlas.shape[:2], -1)
+        for dtype in (np.uint64, np.uint32, np.uint16):
+            if flat.shape[2] % np.dtype(dtype).itemsize == 0:
+                return flat.view(dtype)
+        return flat
+
+    def __call__(self, positions: Positions) -> np.ndarray:
+        """Positions of P boards of the geometry's size -> frames uint8 (P, S, S, 3)."""
+        g, atlas = self.geometry, self._words
+        if positions.stones.shape[1:] != (g.size, g.size):
+            raise ValueError(f"positions are {positions.stones.shape[1:]}, but this renderer draws {g.size}x{g.size}")
+        kinds = _kinds(positions.stones, positions.to_move, positions.last_move, positions.ko, g.cells)
+        side = g.cells * g.pitch
+        canvas = np.empty((len(kinds), side, g.cells * atlas.shape[2]), atlas.dtype)
+        _lay(atlas, self.first, kinds, atlas.shape[2], canvas)
+        frames = canvas.view(np.uint8).reshape(-1, side, side, 3)
+        if g.style == "modern":
+            return frames
+        return np.ascontiguousarray(frames[:, g.offset : g.offset + g.frame_size, g.offset : g.offset + g.frame_size])
+
+    def torch(
+        self, stones: torch.Tensor, to_move: torch.Tensor, last_move: torch.Tensor, ko: torch.Tensor
+    ) -> torch.Tensor:
+        """The same for tensors on one device: stones (P, N, N), the others (P,), any integer type -> uint8 (P, S, S, 3)."""
+        import torch
+
+        g, device, count = self.geometry, stones.device, len(stones)
+        kinds = torch.zeros(count, g.cells, g.cells, dtype=torch.long, device=device)
+        kinds[:] = (to_move.long() - 1)[:, None, None]
+        flat = stones.reshape(count, -1).long().clone()
+        rows = torch.arange(count, device=device)
+        area = g.size**2
+        last, ko = last_move.long(), ko.long()
+        marked = rows[(last >= 0) & (last < area)]
+        here = flat[marked, last[marked]]
+        flat[marked, last[marked]] = torch.where(here > 0, here + 2, here)
+        kos = rows[ko >= 0]
+        flat[kos, ko[kos]] = KO_POINT
+        kinds[:, : g.size, : g.size] = flat.view(count, g.size, g.size)
+        if g.cells > g.size:
+            kinds[:, g.size, g.size] += 2 * (last == area)
+        atlas = torch.from_numpy(self.atlas).to(device)
+        tiles = atlas[kinds + torch.from_numpy(self.first).to(device)]  # (P, cells, cells, side, side, 3)
+        side = g.cells * g.pitch
+        frames = tiles.permute(0, 1, 3, 2, 4, 5).reshape(count, side, side, 3)
+        return frames[:, g.offset : g.offset + g.frame_size, g.offset : g.offset + g.frame_size].contiguous()
+
+    def render_game(self, game: GoGame) -> np.ndarray:
+        """The current position of one game -> uint8 (S, S, 3)."""
+        return self(positions_from_games([game]))[0]
+
+
+@lru_cache(maxsize=8)
+def renderer_for(geometry: BoardGeometry) -> BoardRenderer:
+    """One renderer per geometry; they hold no state."""
+    return BoardRenderer(geometry)
+
+
+def positions_from_games(games: Sequence[GoGame]) -> Positions:
+    """Current positions of games of one size as arrays."""
+    return Positions(
+        stones=np.stack([game.stones for game in games]).astype(np.int8),
+        to_move=np.array([game.to_move for game in games], np.int8),
+        last_move=np.array([game.last_move for game in games], np.int16),
+        ko=np.array([game.ko_point for game in games], np.int16),
+    )
+
+
+def _nearest_kinds(frames: np.ndarray, geometry: BoardGeometry) -> tuple[np.ndarray, np.ndarray]:
+    """Kind of every tile by smallest squared distance: (P, cells, cells) int64, and the distance per tile row (float32)."""
+    g, renderer = geometry, renderer_for(geometry)
+    side = g.cells * g.pitch
+    canvas = np.zeros((len(frames), side, side, 3), np.float32)
+    mask = np.zeros((side, side, 1), np.float32)
+    inside = slice(g.offset, g.offset + g.frame_size)
+    canvas[:, inside, inside], mask[inside, inside] = frames, 1
+    kinds = np.zeros((len(frames), g.cells, g.cells), np.int64)
+    error = np.zeros((len(frames), g.cells, g.cells), np.float32)
+    for i in range(g.cells):
+        for j in range(g.cells):
+            rows, columns = slice(i * g.pitch, (i + 1) * g.pitch), slice(j * g.pitch, (j + 1) * g.pitch)
+            known = mask[rows, columns]
+            on_board = i < g.size and j < g.size
+            count = (3 if g.style == "paper" else POINT_KINDS) if on_board else STRIP_KINDS
+            tiles = renderer.atlas[renderer.first[i, j] :][:count].astype(np.float32) * known
+            seen = (canvas[:, rows, columns] * known).reshape(len(frames), -1)
+            flat = tiles.reshape(count, -1)
+            distance = (seen**2).sum(1)[:, None] - 2 * seen @ flat.T + (flat**2).sum(1)  # (P, kinds)
+            kinds[:, i, j], error[:, i, j] = distance.argmin(1), distance.min(1)
+    return kinds, error
+
+
+def read_board(frames: np.ndarray, geometry: BoardGeometry) -> Positions:
+    """Frames uint8 (P, S, S, 3), drawn or imagined, read back tile by tile (nearest tile wins).
+
+    The paper style shows neither turn, last move nor ko: there `to_move` is Black's, the others are -1.
+    """
+    kinds, _ = _nearest_kinds(frames, geometry)
+    size, count = geometry.size, len(frames)
+    board = kinds[:, :size, :size]
+    stones = np.select([np.isin(board, (1, 3)), np.isin(board, (2, 4))], [BLACK, WHITE], EMPTY).astype(np.int8)
+    flat = board.reshape(count, -1)
+    to_move, last, ko = np.full(count, BLACK, np.int8), np.full(count, -1, np.int16), np.full(count, -1, np.int16)
+    if geometry.style == "modern":
+        strip = kinds[:, size:, :].reshape(count, -1)
+        to_move = np.where((strip % 2).mean(1) > 0.5, WHITE, BLACK).astype(np.int8)
+        marked = (flat == BLACK_LAST) | (flat == WHITE_LAST)
+        last = np.where(marked.any(1), marked.argmax(1), np.where(kinds[:, size, size] >= 2, size * size, -1)).astype(np.int16)
+        ko = np.where((flat == KO_POINT).any(1), (flat == KO_POINT).argmax(1), -1).astype(np.int16)
+    return Positions(stones, to_move, last, ko)
+
+
+def read_move(current: np.ndarray, predicted: np.ndarray, geometry: BoardGeometry) -> np.ndarray:
+    """The move between two frames, read from pixels alone: where a stone appears.
+
+    current, predicted: uint8 (P, S, S, 3). Returns int64 (P,): a point, N*N for a pass (nothing new, the turn changes), or -1
+    where the pictures show no move. If several stones appear, the one whose pixels changed most is the move.
+    """
+    before, after = read_board(current, geometry), read_board(predicted, geometry)
+    count, area = len(current), geometry.size**2
+    if geometry.style == "paper":
+        mover = np.full(count, BLACK, np.int8)  # the published agent plays Black only
+    else:
+        mover = before.to_move
+    appears = (before.stones == EMPTY) & (after.stones == mover[:, None, None])
+    g, side = geometry, geometry.cells * geometry.pitch
+    change = np.zeros((count, side, side), np.float32)
+    inside = slice(g.offset, g.offset + g.frame_size)
+    change[:, inside, inside] = np.abs(current.astype(np.float32) - predicted.astype(np.float32)).sum(-1)
+    tiles = change.reshape(count, g.cells, g.pitch, g.cells, g.pitch).sum((2, 4))[:, : g.size, : g.size]
+    score = np.where(appears, tiles + 1, 0).reshape(count, area)
+    moves = np.where(score.max(1) > 0, score.argmax(1), -1)
+    if geometry.style == "modern":
+        passed = (moves < 0) & (after.to_move != before.to_move) & (after.last_move == area)
+        moves = np.where(passed, area, moves)
+    return moves

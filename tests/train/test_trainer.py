@@ -1,0 +1,454 @@
+"""The training loop, on a linear regression."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import math
+import os
+import random
+import signal
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.fabric import Fabric
+from torch import nn
+
+from agents.checkpoint import load_checkpoint, read_tensors
+from envs.errors import UserError
+from tests.train.fakes import FakeConfig, FakeStage
+from train import state
+from train.hardware import choose_precision, measure_peak
+from train.meters import Averages, duration, number, quantity
+from train.optim import Ema, parameter_groups
+from train.prefetch import Prefetcher
+from train.settings import Budget, TrainerConfig, learning_rate
+from train.state import Clock, load_state, save_state
+from train.stopping import Interrupted
+from train.trainer import Trainer, train_step
+
+
+@pytest.fixture(autouse=True)
+def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No speed measurement of 0.3 s in every test."""
+    monkeypatch.setattr("train.trainer.measure_peak", lambda device, precision: 1e9)
+
+
+def settings(out: Path, **changes: Any) -> TrainerConfig:
+    values: dict[str, Any] = {"steps": 12, "batch_size": 8, "warmup_steps": 3, "log_every": 4, "devices": "cpu", "lr": 0.02}
+    return TrainerConfig(out=out, **{**values, **changes})
+
+
+def train(out: Path, *, stage: FakeStage | None = None, resume: bool = True, **changes: Any) -> dict[str, float]:
+    stage = stage or FakeStage(FakeConfig())
+    return Trainer(settings(out, **changes), stage, settings=asdict(stage.config)).run(resume)
+
+
+def weights(out: Path) -> dict[str, bytes]:
+    """The bytes of everything in the last training state but the clock."""
+    saved = load_state(out / "state")
+    assert saved is not None
+    return {
+        f"{part}/{key}": tensor.numpy().tobytes() for part, all_of in saved.parts.items() for key, tensor in all_of.items()
+    }
+
+
+class StopAt(FakeStage):
+    """Asks for a stop, as Ctrl-C does, when the loop comes to a step."""
+
+    def __init__(self, config: FakeConfig, step: int, number: int = signal.SIGINT) -> None:
+        super().__init__(config)
+        self._steps_left = step
+        self._signal = number
+
+    def to_device(self, batch: Any, device: torch.device) -> Any:
+        if self._steps_left == 0:
+            os.kill(os.getpid(), self._signal)
+        self._steps_left -= 1
+        return super().to_device(batch, device)
+
+
+# -- a whole run -----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_learns_and_leaves_its_folder(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    stage = FakeStage(FakeConfig())
+    with torch.no_grad():
+        before = float(stage.model(stage.batch(0, 0, 0, 1, 64))[0])
+    stage.ranks.clear()
+    metrics = train(out, stage=stage, steps=150, accumulate=2, ema=0.9)
+    assert metrics["eval_loss"] < 0.3 * before
+    assert sorted(path.name for path in out.iterdir()) == [
+        "checkpoint", "finished.json", "metrics.jsonl", "run.json", "state", "tb"
+    ]  # fmt: skip
+    exported = load_checkpoint(out / "checkpoint")
+    assert exported.metrics == metrics
+    assert not any("pickle" in path.suffix or path.suffix in (".pt", ".pth") for path in out.rglob("*"))
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if row["kind"] == "train"] == list(range(4, 151, 4))
+    assert {"loss", "mae", "grad_norm", "lr", "samples/s", "data", "mfu"} <= rows[0].keys()
+    assert rows[-1] == {"kind": "eval", "step": 150, "elapsed_seconds": rows[-1]["elapsed_seconds"], **metrics}
+    assert [place for place in stage.ranks if place[0] < 2] == [(0, 0, 0, 1), (0, 1, 0, 1), (1, 0, 0, 1), (1, 1, 0, 1)]
+    assert stage.shares[0] == 0.0 and stage.shares == sorted(stage.shares) and stage.shares[-1] < 1.0
+
+
+def test_exports_the_running_average(tmp_path: Path) -> None:
+    train(tmp_path / "run", ema=0.9)
+    saved = load_state(tmp_path / "run" / "state")
+    exported = load_checkpoint(tmp_path / "run" / "checkpoint").tensors
+    assert saved is not None
+    assert all(torch.equal(exported[key], tensor) for key, tensor in saved.parts["ema"].items())
+    assert not torch.equal(exported["layers.0.weight"], saved.parts["model"]["layers.0.weight"])
+
+
+def test_without_running_average(tmp_path: Path) -> None:
+    train(tmp_path / "run", ema=0)
+    saved = load_state(tmp_path / "run" / "state")
+    exported = load_checkpoint(tmp_path / "run" / "checkpoint").tensors
+    assert saved is not None and "ema" not in saved.parts
+    assert all(torch.equal(exported[key], tensor) for key, tensor in saved.parts["model"].items())
+
+
+def test_says_what_it_will_cost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="train"):
+        train(tmp_path / "run", accumulate=2)
+    text = caplog.text
+    for part in ("65 parameters", "16 samples = 48 tokens per step", "1 x cpu", "fp32", "ends after 12 steps", "ETA"):
+        assert part in text
+
+
+# -- budgets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_of_time_ends_the_run(tmp_path: Path) -> None:
+    train(tmp_path / "run", steps=None, minutes=0.5 / 60, stage=FakeStage(FakeConfig(pause=0.01)))
+    finished = json.loads((tmp_path / "run" / "finished.json").read_text())
+    assert 0.5 <= finished["elapsed_seconds"] < 1.5 and finished["step"] > 3
+
+
+def test_no_budget_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"trainer.minutes=... or trainer.steps=..."):
+        train(tmp_path / "run", steps=None)
+
+
+def test_progress_is_the_budget_used_up_first() -> None:
+    budget = Budget(steps=100, seconds=60.0)
+    assert budget.progress(25, 6.0) == 0.25
+    assert budget.progress(25, 45.0) == 0.75
+    assert budget.progress(300, 0.0) == 1.0
+    assert Budget(None, 60.0).remaining(5, 45.0, 0.0) == 15.0
+    assert budget.remaining(90, 5.0, 2.0) == 20.0
+
+
+def test_learning_rate_warms_up_and_follows_a_cosine(tmp_path: Path) -> None:
+    config = settings(tmp_path, lr=1.0, warmup_steps=4, min_lr_ratio=0.1)
+    assert [learning_rate(config, step, 0.0) for step in range(5)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0])
+    assert learning_rate(config, 50, 0.5) == pytest.approx(0.55)
+    assert learning_rate(config, 99, 1.0) == pytest.approx(0.1)
+
+
+# -- stopping and going on -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_and_resumed_is_bit_identical(tmp_path: Path, number: int) -> None:
+    train(tmp_path / "whole", accumulate=2)
+    with pytest.raises(Interrupted, match="stopped at step 4, .*run the same command again"):
+        train(tmp_path / "parts", accumulate=2, stage=StopAt(FakeConfig(), 7, number))
+    assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL), "handlers are put back"
+    assert not (tmp_path / "parts" / "finished.json").exists()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)  # another process has other random states
+    stage = FakeStage(FakeConfig())
+    train(tmp_path / "parts", accumulate=2, stage=stage)
+    assert min(step for step, *_ in stage.ranks) == 4, "done steps are not done again"
+    assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
+    steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [4, 8, 12, 12]
+
+
+def test_evaluations_and_states_in_between_change_nothing(tmp_path: Path) -> None:
+    train(tmp_path / "plain")
+    train(tmp_path / "busy", eval_every_minutes=1e-6, checkpoint_every_minutes=1e-6)
+    assert weights(tmp_path / "busy") == weights(tmp_path / "plain")
+    assert len(list((tmp_path / "busy" / "state").iterdir())) == 1, "older states are removed"
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path) -> None:
+    metrics = train(tmp_path / "run")
+    stage = FakeStage(FakeConfig())
+    assert train(tmp_path / "run", stage=stage) == metrics
+    assert stage.ranks == []
+
+
+def test_a_larger_budget_goes_on(tmp_path: Path) -> None:
+    train(tmp_path / "run")
+    stage = FakeStage(FakeConfig())
+    train(tmp_path / "run", stage=stage, steps=16)
+    assert min(step for step, *_ in stage.ranks) == 12
+    assert json.loads((tmp_path / "run" / "finished.json").read_text())["step"] == 16
+
+
+def test_resume_false_starts_over(tmp_path: Path) -> None:
+    train(tmp_path / "run")
+    before = weights(tmp_path / "run")
+    stage = FakeStage(FakeConfig())
+    train(tmp_path / "run", stage=stage, resume=False)
+    assert (0, 0, 0, 1) in stage.ranks
+    assert weights(tmp_path / "run") == before
+    rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert len(rows) == 4, "records of the old run are gone"
+
+
+def test_the_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    train(tmp_path / "run")
+    with pytest.raises(UserError, match=r"trainer.lr=0.02 where this command says 0.5; .*out=.*resume=false"):
+        train(tmp_path / "run", lr=0.5)
+    with pytest.raises(UserError, match=r"stage.seed=0 where this command says 7"):
+        train(tmp_path / "run", stage=FakeStage(FakeConfig(seed=7)))
+    train(tmp_path / "run", log_every=2, checkpoint_every_minutes=1)  # these do not change what is learned
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(UserError, match="holds other files than a run"):
+        train(tmp_path)
+    with pytest.raises(UserError, match="is a file"):
+        train(tmp_path / "thesis.tex")
+
+
+def test_runs_outside_the_main_thread(tmp_path: Path) -> None:
+    results: list[dict[str, float]] = []
+    thread = threading.Thread(target=lambda: results.append(train(tmp_path / "run")))
+    thread.start()
+    thread.join()
+    assert results and "eval_loss" in results[0]
+
+
+# -- the training state ----------------------------------------------------------------------------------------------
+
+
+def parts(value: float) -> dict[str, dict[str, torch.Tensor]]:
+    return {part: {"x": torch.full((3,), value)} for part in state.PARTS}
+
+
+def test_a_broken_newest_state_gives_way_to_an_older_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    old = save_state(tmp_path, Clock(1, 1.0), parts(1.0))
+    kept = tmp_path / "aside"
+    old.rename(kept)
+    new = save_state(tmp_path, Clock(2, 2.0), parts(2.0))
+    kept.rename(old)
+    (new / "ema.safetensors").write_bytes(b"half")
+    loaded = load_state(tmp_path)
+    assert loaded is not None and loaded.clock == Clock(1, 1.0) and "skipping a broken training state" in caplog.text
+    (old / "state.json").write_text("{")
+    with pytest.raises(UserError, match=r"no training state in .* can be read; start over with resume=false"):
+        load_state(tmp_path)
+
+
+def test_a_half_written_state_is_not_seen(tmp_path: Path) -> None:
+    """What a kill in the middle of writing leaves behind."""
+    save_state(tmp_path, Clock(1, 1.0), parts(1.0))
+    half = tmp_path / ".step-000000002.new"
+    half.mkdir()
+    (half / "model.safetensors").write_bytes(b"half")
+    loaded = load_state(tmp_path)
+    assert loaded is not None and loaded.clock.step == 1
+    save_state(tmp_path, Clock(2, 2.0), parts(2.0))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000000002"]
+
+
+@pytest.mark.parametrize("at", ["ema.safetensors", "state.json"])
+def test_a_full_disk_keeps_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", stage=StopAt(FakeConfig(), 5))
+    name = "write_text" if at == "state.json" else "write_tensors"
+    write = getattr(state, name)
+
+    def refuse(path: Path, content: Any) -> None:
+        if path.name == at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, content)
+
+    monkeypatch.setattr(state, name, refuse)
+    with pytest.raises(UserError, match=r"No space left on device; the state of step 6 is kept, make room and run"):
+        train(tmp_path / "run")
+    saved = load_state(tmp_path / "run" / "state")
+    assert saved is not None and saved.clock.step == 6
+    assert [path.name for path in (tmp_path / "run" / "state").iterdir()] == ["step-000000006"]
+    monkeypatch.undo()
+    train(tmp_path / "run")
+
+
+def test_a_loss_beyond_numbers_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"fake: .* is nan at step 8; .*lower trainer.lr \(now 0.02\)"):
+        train(tmp_path / "run", stage=FakeStage(FakeConfig(diverge_at=6)))
+    assert load_state(tmp_path / "run" / "state") is None, "weights that are no numbers are never saved"
+
+
+def test_random_states_come_back() -> None:
+    cpu = torch.device("cpu")
+    random.gauss(0, 1), np.random.standard_normal()  # leaves one cached normal number in each
+    saved = state.rng_tensors(cpu)
+
+    def draw() -> list[float]:
+        numbers = [random.gauss(0, 1), random.random(), np.random.standard_normal(), np.random.random()]
+        return [*numbers, float(torch.randn(()))]
+
+    first = draw()
+    state.restore_rng(saved, cpu)
+    assert draw() == first
+
+
+def test_state_of_another_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", stage=StopAt(FakeConfig(), 3))
+    saved = load_state(tmp_path / "run" / "state")
+    assert saved is not None
+    stage = FakeStage(FakeConfig(width=5))
+    with pytest.raises(UserError, match=r"'layers.0.weight' of shape \(8, 4\) where the model needs \(8, 5\)"):
+        state.restore_model(stage.model, saved, "model")
+    optimizer = torch.optim.AdamW(stage.model.parameters())
+    with pytest.raises(UserError, match="'layers.0.weight/exp_avg', which fits no parameter"):
+        state.restore_optimizer(stage.model, optimizer, saved.parts["optimizer"])
+
+
+# -- the pieces ------------------------------------------------------------------------------------------------------
+
+
+def test_train_step_averages_micro_batches() -> None:
+    """Two micro batches of 4 give the step of one batch of 8."""
+    fabric = Fabric(accelerator="cpu", devices=1)
+    x, y = torch.randn(8, 3), torch.randn(8, 1)
+    results = []
+    for cut in ([(x, y)], [(x[:4], y[:4]), (x[4:], y[4:])]):
+        torch.manual_seed(0)
+        layer = nn.Linear(3, 1)
+
+        class Forward(nn.Module):
+            def __init__(self, layer: nn.Linear) -> None:
+                super().__init__()
+                self.layer = layer
+
+            def forward(self, box: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+                inputs, targets = box()
+                return (self.layer(inputs) - targets).square().mean(), {"half": torch.tensor(0.5)}
+
+        forward, optimizer = fabric.setup(Forward(layer), torch.optim.SGD(layer.parameters(), lr=0.1))
+        metrics = train_step(fabric, forward, optimizer, cut, accumulate=len(cut), clip=0.1)
+        results.append((layer.weight.detach().clone(), metrics))
+    (one, whole), (two, halves) = results
+    torch.testing.assert_close(one, two)
+    for key in ("loss", "grad_norm", "half"):
+        torch.testing.assert_close(whole[key], halves[key])
+    assert not whole["loss"].requires_grad
+
+
+def test_only_matrices_decay() -> None:
+    model = nn.ModuleDict({"linear": nn.Linear(3, 3), "norm": nn.LayerNorm(3), "table": nn.Embedding(5, 3)})
+    model.register_parameter("position_embedding", nn.Parameter(torch.zeros(4, 3)))
+    model["frozen"] = nn.Linear(2, 2).requires_grad_(False)
+    decayed, others = parameter_groups(model, 0.1)
+    assert [tuple(parameter.shape) for parameter in decayed["params"]] == [(3, 3)] and decayed["weight_decay"] == 0.1
+    assert len(others["params"]) == 5 and others["weight_decay"] == 0.0
+
+
+def test_running_average_warms_up() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(layer.weight)
+    ema = Ema(layer, 0.999)
+    nn.init.ones_(layer.weight)
+    ema.update(0)
+    assert float(ema.model.weight) == pytest.approx(0.9)  # decay 1/10
+    ema.update(10**6)
+    assert float(ema.model.weight) == pytest.approx(0.9 + 0.001 * 0.1)
+
+
+def test_data_comes_in_order_and_errors_come_out() -> None:
+    made: list[tuple[int, int]] = []
+
+    def make(step: int, micro: int) -> tuple[int, int]:
+        if step == 5:
+            raise ValueError("no more data")
+        made.append((step, micro))
+        return step, micro
+
+    data = Prefetcher(make, step=3, micros=2, depth=2)
+    assert [data.get() for _ in range(4)] == [(3, 0), (3, 1), (4, 0), (4, 1)]
+    with pytest.raises(ValueError, match="no more data"):
+        data.get()
+    data.close()
+
+
+def test_precision_is_chosen_by_what_the_device_does_natively(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr("train.hardware._cpu_flags", lambda: frozenset({"avx2", "fma"}))
+    assert choose_precision("auto", cpu) == "fp32"
+    assert choose_precision("bf16", cpu) == "bf16"
+    monkeypatch.setattr("train.hardware._cpu_flags", lambda: frozenset({"avx2", "avx512_bf16"}))
+    assert choose_precision("auto", cpu) == "bf16"
+
+
+def test_bf16_runs(tmp_path: Path) -> None:
+    assert math.isfinite(train(tmp_path / "run", steps=2, precision="bf16")["eval_loss"])
+
+
+def test_peak_is_measured() -> None:
+    assert 1e8 < measure_peak(torch.device("cpu"), "fp32", seconds=0.0) < 1e14
+
+
+def test_averages() -> None:
+    averages = Averages()
+    averages.add({"a": torch.tensor(1.0), "b": 2.0})
+    averages.add({"a": torch.tensor(3.0)})
+    assert {key: float(value) for key, value in averages.take().items()} == {"a": 2.0, "b": 2.0}
+    assert averages.take() == {}
+
+
+def test_numbers_for_readers() -> None:
+    assert [duration(5), duration(245), duration(3723)] == ["0:05", "4:05", "1:02:03"]
+    assert [number(0.0), number(0.5), number(2e-5), number(123456.0)] == ["0", "0.5", "2.00e-05", "1.23e+05"]
+    assert [quantity(12), quantity(1_250_000), quantity(4.3e10)] == ["12 ", "1.25 M", "43 G"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("lr", "fast", "trainer.lr is 'fast'"),
+        ("lr", 0, "trainer.lr is 0"),
+        ("minutes", -3, "trainer.minutes is -3"),
+        ("steps", 2.5, "trainer.steps is 2.5; choose a whole number"),
+        ("batch_size", 0, "trainer.batch_size is 0"),
+        ("accumulate", True, "trainer.accumulate is True"),
+        ("ema", 1.0, r"trainer.ema is 1.0; choose a number in \[0, 1\)"),
+        ("betas", [0.9], r"trainer.betas is \[0.9\]"),
+        ("precision", "fp8", "trainer.precision is 'fp8'; choose one of auto, fp32, bf16"),
+        ("devices", "tpu", "trainer.devices is 'tpu'"),
+        ("num_processes", 0, "trainer.num_processes is 0"),
+        ("compile", "yes", "trainer.compile is 'yes'; choose true or false"),
+    ],
+)
+def test_settings_out_of_range(tmp_path: Path, key: str, value: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        settings(tmp_path, **{key: value})
+
+
+def test_a_device_that_is_not_there(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(UserError, match="trainer.devices is 'cuda', but there is no such device here"):
+        train(tmp_path / "run", devices="cuda")
+
+
+def test_states_hold_no_pickles(tmp_path: Path) -> None:
+    train(tmp_path / "run", steps=2)
+    for path in (tmp_path / "run" / "state").rglob("*.*"):
+        assert path.suffix in (".safetensors", ".json")
+        if path.suffix == ".safetensors":
+            read_tensors(path)

@@ -1,0 +1,93 @@
+"""Fakes for the front ends: an agent that sees frames only, and one that thinks until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+
+from agents.agent import Candidate, Decision, Rejection, Thought
+from envs.go.batch import apply_moves
+from envs.go.renderer import BoardGeometry, BoardRenderer, read_board
+from envs.go.rules import GoGame
+
+
+class FakeAgent:
+    """Prefers the points nearest to the centre of what it sees and imagines the next frame a little wrongly."""
+
+    name = "Fake agent"
+
+    def __init__(self, size: int = 9, seconds: float = 0.0, seed: int = 0) -> None:
+        self.geometry = BoardGeometry(size)
+        self.renderer = BoardRenderer(self.geometry)
+        self.seconds = seconds
+        self.frames: list[np.ndarray] = []
+        self._rng = np.random.default_rng(seed)
+
+    def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
+        self.frames.append(frame)
+        start = time.perf_counter()
+        time.sleep(self.seconds)
+        size = self.geometry.size
+        rows, cols = np.divmod(np.arange(size * size), size)
+        logits = -0.45 * np.hypot(rows - size // 2, cols - size // 2) + self._rng.normal(0, 0.8, size * size)
+        logits = np.append(logits, -9.0)
+        wish = int(logits.argmax())
+        if legal is not None:
+            logits = np.where(legal, logits, -np.inf)
+        chances = np.exp(logits - logits.max())
+        chances /= chances.sum()
+        order = np.argsort(-chances)[:8]
+        candidates = tuple(Candidate(int(p), float(chances[p])) for p in order if chances[p] > 0)
+        best = candidates[0]
+        rejected = () if wish == best.point else (Rejection(wish, "occupied"),)
+        imagined = self._imagine(frame, best.point) if imagine else None
+        milliseconds = (time.perf_counter() - start) * 1000
+        return Decision(
+            best.point, Thought(frame, imagined, candidates, rejected, best.probability, milliseconds, "a fake for tests")
+        )
+
+    def _imagine(self, frame: np.ndarray, point: int) -> np.ndarray:
+        following, _ = apply_moves(read_board(frame[None], self.geometry), np.array([point]))
+        picture = self.renderer(following).astype(np.float32)
+        return (picture + self._rng.normal(0, 14, picture.shape)).clip(0, 255).astype(np.uint8)
+
+
+class GatedPlayer:
+    """Answers only after `release()`; each answer is the lowest empty point that is legal."""
+
+    name = "Gated"
+
+    def __init__(self) -> None:
+        self.asked: list[GoGame] = []
+        self.closed = False
+        self._gate = threading.Semaphore(0)
+
+    def release(self, times: int = 1) -> None:
+        for _ in range(times):
+            self._gate.release()
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        self.asked.append(game)
+        assert self._gate.acquire(timeout=20), "nobody released the gated player"
+        return Decision(int(np.flatnonzero(game.legal_mask(colour))[0]))
+
+    def close(self) -> None:
+        self.closed = True
+        self.release(10)
+
+
+class ScriptedPlayer:
+    """Plays a list of points in order, whatever the game, and passes after the last."""
+
+    name = "Script"
+
+    def __init__(self, points: list[int]) -> None:
+        self.points = list(points)
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        return Decision(self.points.pop(0) if self.points else game.area)
+
+    def close(self) -> None:
+        self.points = []

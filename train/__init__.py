@@ -1,0 +1,1 @@
+"""Training: `python -m train STAGE key=value ...` (see `python -m train --help`)."""

@@ -1,0 +1,177 @@
+"""`python -m train STAGE key=value ...` and `python -m train experiment=NAME key=value ...`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from envs.errors import UserError
+
+USAGE = """\
+usage: python -m train STAGE [key=value ...]
+       python -m train experiment=NAME [key=value ...]
+
+Trains one stage, or all stages of an experiment under one time budget. Ctrl-C stops with everything saved; the same
+command goes on.
+
+  --help      this page
+  --config    print the settings a command would run with, and stop
+"""
+EXAMPLES = """\
+examples:
+  python -m train experiment=go9-small trainer.minutes=120
+  python -m train tokenizer trainer.minutes=10 model=tiny
+  python -m train world inputs.tokenizer=runs/tokenizer/checkpoint trainer.steps=2000 out=runs/try
+  python -m train world trainer=gpu trainer.num_processes=-1
+
+A run writes to `out` (runs/STAGE): checkpoint/ (the result), state/ (for going on), metrics.jsonl, tb/ (TensorBoard),
+run.json and finished.json. Exit status: 0 finished, 130 stopped by Ctrl-C, 2 for a mistake in the command.
+"""
+
+
+def main(words: Sequence[str] | None = None, conf: Path | None = None) -> int:
+    """Run the command; the exit status.
+
+    Args:
+        words: the command line without the program's name.
+        conf: another folder of settings than the package's own.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    from train.compose import CONF
+
+    conf = conf or CONF
+    try:
+        if not words or "--help" in words or "-h" in words:
+            print(_help(conf))
+            return 0 if words else 2
+        return _run([word for word in words if word != "--config"], conf, show="--config" in words)
+    except UserError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("stopped; run the same command again to go on from the last saved state", 130)
+
+
+def _run(words: list[str], conf: Path, *, show: bool) -> int:
+    from train.compose import parse
+    from train.registry import STAGES
+
+    names = [word for word in words if "=" not in word]
+    words = [word for word in words if "=" in word]
+    for name in names:
+        if name.startswith("-"):
+            raise UserError(f"unknown option {name!r}; see python -m train --help")
+    keys = {override.key_or_group: override for override in parse(words)}
+    if "stage" in keys and not names and "experiment" not in keys:  # Hydra's own way to say it
+        names = [str(keys["stage"].value())]
+        words = [word for word in words if not word.startswith("stage=")]
+    if len(names) + ("experiment" in keys) != 1:
+        what = f"got {' and '.join(names)}" if names else "got neither"
+        raise UserError(
+            f"name one stage ({', '.join(STAGES)}) or one experiment=NAME, {what}; see python -m train --help"
+        )
+    if names:
+        return _run_stage(names[0], words, conf, show=show)
+    rest = [word for word in words if not word.startswith("experiment=")]
+    return _run_experiment(str(keys["experiment"].value()), rest, conf, show=show)
+
+
+def _run_stage(name: str, words: list[str], conf: Path, *, show: bool) -> int:
+    from train.registry import STAGES
+    from train.words import unknown
+
+    if name not in STAGES:
+        raise UserError(unknown("stage", name, list(STAGES)))
+    out = [] if any(word.startswith("out=") for word in words) else [f"out=runs/{name}"]
+    return _train(name, [f"stage={name}", *out, *words], conf, show=show, skip_finished=False)
+
+
+def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> int:
+    from train.compose import compose
+    from train.experiment import export_experiment, load_experiment
+
+    experiment = load_experiment(name, words, conf)
+    for step in experiment.steps:  # a mistake in the last stage shows before the first one runs
+        compose(step.overrides, conf)
+    for step in experiment.steps:
+        code = _train(step.name, list(step.overrides), conf, show=show, skip_finished=True)
+        if code:
+            return code
+        gc.collect()
+    if not show and _is_first_process():
+        folder = export_experiment(experiment)
+        if folder is not None:
+            print(f"{name}: exported to {folder}")
+    return 0
+
+
+def _train(name: str, words: list[str], conf: Path, *, show: bool, skip_finished: bool) -> int:
+    from train.compose import build, compose, plain
+
+    config = compose(words, conf)
+    if show:
+        from omegaconf import OmegaConf
+
+        print(OmegaConf.to_yaml(config))
+        return 0
+    from lightning.fabric.utilities.seed import seed_everything
+
+    from train.meters import number, set_up_logging
+    from train.registry import stage_class
+    from train.run_folder import RunFolder
+    from train.trainer import Interrupted, Trainer
+
+    set_up_logging()
+    settings = build(config, "trainer")
+    folder = RunFolder(settings.out, {})
+    if not isinstance(config.resume, bool):
+        raise UserError(f"resume is {config.resume!r}; choose true or false")
+    if skip_finished and config.resume and folder.is_finished and folder.checkpoint.is_dir():
+        if _is_first_process():
+            print(f"{name}: finished already, see {folder.checkpoint}")
+        return 0
+    seed_everything(settings.seed, verbose=False)  # the stage draws its model's first weights
+    stage = stage_class(name)(build(config, "stage"))
+    try:
+        metrics = Trainer(settings, stage, settings=plain(config, "stage")).run(resume=config.resume)
+    except Interrupted as stopped:
+        return _complain(f"{name}: {stopped}", 130) if _is_first_process() else 0
+    if _is_first_process():
+        measured = "  ".join(f"{key} {number(value)}" for key, value in metrics.items())
+        print(f"{name}: {measured}  ->  {folder.checkpoint}")
+    return 0
+
+
+def _is_first_process() -> bool:
+    return all(int(os.environ.get(name, 0)) == 0 for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"))
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"train: {sentence}", file=sys.stderr)
+    return code
+
+
+def _help(conf: Path) -> str:
+    from train.compose import choices
+    from train.registry import STAGES
+
+    rows = {
+        "STAGE": list(STAGES),
+        "experiment": choices("experiment", conf),
+        "model": choices("model", conf),
+        "data": choices("data", conf),
+        "trainer": choices("trainer", conf),
+    }
+    chosen = "\n".join(f"  {key:<11} {', '.join(names) or '(none)'}" for key, names in rows.items())
+    keys = (conf / "trainer" / "default.yaml").read_text(encoding="utf-8").splitlines()
+    lines = [f"  trainer.{line}" for line in keys if line and not line.startswith(("#", "_", "out"))]
+    loop = "\n".join(lines)
+    more = "  inputs.STAGE=FOLDER            # the checkpoint folder of an earlier stage\n  out=FOLDER  resume=false"
+    title = "keys with their defaults (--config shows those of the stage, data and model too):"
+    return f"{USAGE}\nchoices:\n{chosen}\n\n{title}\n{loop}\n{more}\n\n{EXAMPLES}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

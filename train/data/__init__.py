@@ -1,0 +1,1 @@
+"""What the stages learn from: clips of frames, rendered when they are asked for."""

@@ -1,0 +1,276 @@
+"""Go games as video: compact game records in, clips of rendered frames out.
+
+A record file (`assets/go9/games.npz`) holds G games as numpy arrays; points are row * N + column, row 0 on top, N*N a pass:
+
+    size     int64  ()     points per side
+    moves    uint8  (G, T) moves played, Black first; padding N*N after the end
+    replies  uint8  (G, T) what the teacher would have played in the same position
+    lengths  uint8  (G,)   plies
+    komi     float32 (G,)
+    result   int8   (G,)   +1 Black won, -1 White won, 0 draw
+
+`python -m train.data.go_games SHARD [SHARD ...] --out FILE` makes it from self-play shards; the same shards give the same bytes.
+A clip shows consecutive positions of one game, ended by the position after the teacher's reply (or after the move played).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from envs.errors import UserError
+from envs.go.batch import Positions, apply_moves, replay, transform, transform_points
+from envs.go.renderer import BoardGeometry, renderer_for
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+ASSETS = Path(__file__).parents[2] / "assets"
+SPLITS = ("train", "validation", "test")
+FIELDS = ("size", "moves", "replies", "lengths", "komi", "result")
+
+
+@dataclass(frozen=True)
+class GoDataConfig:
+    """Where games come from and how they are drawn.
+
+    source: "records" (a record file) or "sgf" (a folder of SGF files). path: that file or folder; empty: the games in assets/.
+    reply: what ends a clip: "teacher" (records only) or "played". held_out: share of the games in each of the splits
+    validation and test. symmetries: turn and mirror training clips at random. horizon: changes in a clip (frames - 1).
+    """
+
+    source: str = "records"
+    path: str = ""
+    size: int = 9
+    style: str = "modern"
+    cell: int = 8
+    reply: str = "teacher"
+    held_out: float = 0.02
+    symmetries: bool = True
+    horizon: int = 1
+
+    def __post_init__(self) -> None:
+        if self.source not in ("records", "sgf"):
+            raise UserError(f"unknown data source {self.source!r}: choose records or sgf")
+        if self.reply not in ("teacher", "played"):
+            raise UserError(f"unknown reply {self.reply!r}: choose teacher or played")
+        if self.source == "sgf" and not self.path:
+            raise UserError("data=sgf needs data.path=FOLDER, a folder with SGF files")
+        if not 0 < self.held_out < 0.5:
+            raise UserError(f"data.held_out is {self.held_out}: choose a share between 0 and 0.5")
+        if self.horizon < 1:
+            raise UserError(f"data.horizon is {self.horizon}: choose at least 1")
+
+    @property
+    def geometry(self) -> BoardGeometry:
+        """The frames' layout."""
+        return BoardGeometry(self.size, self.style, self.cell)
+
+
+@dataclass
+class BoardClips:
+    """Clips that are not drawn yet: T position arrays of B boards. Drawing them gives uint8 (B, T, S, S, 3).
+
+    This is all that reaches the tokenizer, dynamics and world stages: positions as a film would show them, no moves, no results.
+    """
+
+    steps: tuple[Positions, ...]
+    geometry: BoardGeometry
+
+    def frames(self, device: torch.device | None = None) -> torch.Tensor:
+        """Draw on the device (GPU) or in numpy (CPU): uint8 (B, T, S, S, 3)."""
+        import torch
+
+        renderer = renderer_for(self.geometry)
+        if device is None or device.type == "cpu":
+            return torch.from_numpy(np.stack([renderer(step) for step in self.steps], axis=1))
+        arrays = [[torch.from_numpy(field).to(device) for field in step] for step in self.steps]
+        return torch.stack([renderer.torch(*step) for step in arrays], dim=1)
+
+
+@dataclass(frozen=True)
+class GameRecords:
+    """Games as arrays; see the module's docstring."""
+
+    size: int
+    moves: np.ndarray
+    replies: np.ndarray
+    lengths: np.ndarray
+    komi: np.ndarray
+    result: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Write the record file; equal games give equal bytes."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        with zipfile.ZipFile(partial, "w") as archive:
+            for name in FIELDS:
+                buffer = BytesIO()
+                np.save(buffer, np.asarray(getattr(self, name)), allow_pickle=False)
+                entry = zipfile.ZipInfo(f"{name}.npy")  # carries a fixed date
+                archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED, 9)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> GameRecords:
+        """Read a record file; UserError where it is none."""
+        if not path.is_file():
+            raise UserError(f"no game records at {path}: give data.path=FILE, or restore assets/go9/games.npz")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                values = {name: file[name] for name in FIELDS}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+            raise UserError(f"{path} is not a readable record file ({error}): make it again with train.data.go_games") from error
+        return cls(size=int(values.pop("size")), **values)
+
+
+def records_from_shards(paths: Sequence[Path]) -> GameRecords:
+    """Merge self-play shards (fields moves, best, length, komi, result; 9x9) in the given order."""
+    parts = []
+    for path in paths:
+        with np.load(path, allow_pickle=False) as file:
+            parts.append([file[name] for name in ("moves", "best", "length", "komi", "result")])
+    moves, replies, lengths, komi, result = (np.concatenate(column) for column in zip(*parts, strict=True))
+    past = np.arange(moves.shape[1]) >= lengths[:, None]
+    moves, replies = (np.where(past, 81, field).astype(np.uint8) for field in (moves, replies))
+    return GameRecords(9, moves, replies, lengths.astype(np.uint8), komi.astype(np.float32), result.astype(np.int8))
+
+
+def records_from_sgf(folder: Path, size: int) -> GameRecords:
+    """All games of one size in a folder of SGF files (main lines; games with setup stones are left out)."""
+    from envs.go.sgf import read_folder
+
+    games, other_sizes, setups = [], 0, 0
+    for game in read_folder(folder):
+        if game.size != size:
+            other_sizes += 1
+        elif game.setup or any(colour != 1 + i % 2 for i, (colour, _) in enumerate(game.moves)):
+            setups += 1
+        elif game.moves:
+            games.append(game)
+    if not games:
+        raise UserError(
+            f"no {size}x{size} game in {folder} ({other_sizes} of other sizes, {setups} with setup stones): "
+            "give another data.path or data.size"
+        )
+    log.info("%d games from %s; left out: %d of other sizes, %d with setup stones", len(games), folder, other_sizes, setups)
+    longest = max(len(game.moves) for game in games)
+    moves = np.full((len(games), longest), size * size, np.int16)
+    for row, game in zip(moves, games, strict=True):
+        row[: len(game.moves)] = [point for _, point in game.moves]
+    lengths = np.array([len(game.moves) for game in games], np.int32)
+    outcome = {"B": 1, "W": -1}
+    result = np.array([outcome.get((game.result or "0")[0], 0) for game in games], np.int8)
+    komi = np.array([game.komi for game in games], np.float32)
+    return GameRecords(size, moves, moves, lengths, komi, result)
+
+
+class GoVideo:
+    """Clips from one split of the games. Every sampling method is a pure function of the generator it is given."""
+
+    def __init__(self, config: GoDataConfig, split: str, records: GameRecords | None = None) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+        self.config, self.geometry = config, config.geometry
+        records = records or load_records(config)
+        if records.size != config.size:
+            raise UserError(f"the games are {records.size}x{records.size}, but data.size is {config.size}")
+        games = split_games(len(records.lengths), config.held_out)[split]
+        moves, lengths = records.moves[games], records.lengths[games].astype(np.int64)
+        self.positions, self.offsets = replay(moves, lengths, records.size)
+        own = np.arange(moves.shape[1]) < lengths[:, None]
+        replies = (records.replies if config.reply == "teacher" else records.moves)[games]
+        # A clip starts at any ply that leaves room for its horizon; `_reply` belongs to the position before the last change.
+        self._reply = np.full(len(self.positions.to_move), -1, np.int16)
+        ply = np.arange(len(self._reply)) - np.repeat(self.offsets[:-1], lengths + 1)
+        final = np.repeat(lengths, lengths + 1) == ply
+        self._reply[~final] = replies[own]
+        room = np.repeat(lengths, lengths + 1) - ply  # plies left in the game
+        self._starts = np.flatnonzero(room >= config.horizon)
+        if not len(self._starts):
+            raise UserError(f"no game is as long as data.horizon={config.horizon}: give a smaller one or more games")
+
+    def __len__(self) -> int:
+        """Number of clips, symmetries not counted."""
+        return len(self._starts)
+
+    def sample(self, rng: np.random.Generator, count: int) -> BoardClips:
+        """`count` random clips, each under a random symmetry (if the config says so)."""
+        clips, _ = self._cut(self._starts[rng.integers(0, len(self._starts), count)], self._symmetry(rng, count))
+        return clips
+
+    def sample_labelled(self, rng: np.random.Generator, count: int, labels: int) -> tuple[BoardClips, np.ndarray]:
+        """Clips with the move behind their last change, int64 (count,), from the first `labels` clips of the split only.
+
+        For inverse dynamics and measurement; no other stage calls it.
+        """
+        known = self._starts[_spread(len(self._starts), labels)]
+        return self._cut(known[rng.integers(0, len(known), count)], self._symmetry(rng, count))
+
+    def sweep(self, limit: int) -> tuple[BoardClips, np.ndarray]:
+        """Up to `limit` clips spread evenly over the split, unturned, with their moves: for evaluation."""
+        starts = self._starts[_spread(len(self._starts), limit)]
+        return self._cut(starts, np.zeros(len(starts), np.int64))
+
+    def _symmetry(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        return rng.integers(0, 8, count) if self.config.symmetries else np.zeros(count, np.int64)
+
+    def _cut(self, starts: np.ndarray, symmetry: np.ndarray) -> tuple[BoardClips, np.ndarray]:
+        horizon = self.config.horizon
+        steps = [self.positions.take(starts + k) for k in range(horizon)]
+        replies = self._reply[starts + horizon - 1]
+        steps.append(apply_moves(steps[-1], replies)[0])
+        turned = tuple(transform(step, symmetry) for step in steps)
+        moves = transform_points(replies, symmetry, self.config.size).astype(np.int64)
+        return BoardClips(turned, self.geometry), moves
+
+
+def load_records(config: GoDataConfig) -> GameRecords:
+    """The games a configuration names."""
+    if config.source == "sgf":
+        return records_from_sgf(Path(config.path), config.size)
+    return GameRecords.load(Path(config.path) if config.path else ASSETS / "go9" / "games.npz")
+
+
+def split_games(count: int, held_out: float) -> dict[str, np.ndarray]:
+    """Game numbers of each split, sorted; the same for the same count. At least one game a split where there are three."""
+    order = np.random.default_rng(2024).permutation(count)
+    few = max(1, round(count * held_out)) if count >= 3 else 0
+    parts = {"validation": order[:few], "test": order[few : 2 * few], "train": order[2 * few :]}
+    return {name: np.sort(games if len(games) else order) for name, games in parts.items()}
+
+
+def _spread(count: int, limit: int) -> np.ndarray:
+    """`limit` whole numbers spread evenly over 0..count-1 (all of them where there are fewer)."""
+    return np.arange(count) if count <= limit else np.arange(limit) * count // limit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Convert shards to a record file."""
+    parser = argparse.ArgumentParser(prog="python -m train.data.go_games", description="Make a record file from self-play shards.")
+    parser.add_argument("shards", nargs="+", type=Path, metavar="SHARD", help=".npz with moves, best, length, komi, result")
+    parser.add_argument("--out", type=Path, default=ASSETS / "go9" / "games.npz", help="file to write (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    missing = [path for path in options.shards if not path.is_file()]
+    if missing:
+        print(f"no shard at {missing[0]}: give the path of an existing .npz file", file=sys.stderr)
+        return 2
+    records = records_from_shards(options.shards)
+    records.save(options.out)
+    print(f"{options.out}: {len(records.lengths)} games, {int(records.lengths.astype(int).sum())} positions")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

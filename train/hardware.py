@@ -1,0 +1,64 @@
+"""What the device can do: native bf16, peak speed, a C++ compiler."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+import torch
+
+_BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+
+
+def native_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies in bf16 itself (a CPU without it emulates it, hundreds of times slower)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return any(flag in _cpu_flags() for flag in _BF16_FLAGS)
+    return False
+
+
+def _cpu_flags() -> frozenset[str]:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as stream:
+            for line in stream:
+                key, _, value = line.partition(":")
+                if key.strip().lower() in ("flags", "features"):
+                    return frozenset(value.split())
+    except OSError:
+        return frozenset()  # no Linux: take the slower, safe answer
+    return frozenset()
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """ "fp32" or "bf16" for the setting "auto", "fp32" or "bf16" on this device."""
+    if name != "auto":
+        return name
+    return "bf16" if native_bf16(device) else "fp32"
+
+
+def measure_peak(device: torch.device, precision: str, seconds: float = 0.3) -> float:
+    """FLOP/s of the best of a few large matrix products in this precision: the 100 % of the MFU meter."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    size = 8192 if device.type == "cuda" else 1024
+    generator = torch.Generator().manual_seed(0)
+    left = torch.randn(size, size, generator=generator).to(device, dtype)
+    best = float("inf")
+    end = time.perf_counter() + seconds
+    trials = 0
+    while trials < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        left @ left
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - start)
+        trials += 1
+    return 2.0 * size**3 / best
+
+
+def has_cpp_compiler() -> bool:
+    """Whether torch.compile can build its kernels here."""
+    own = os.environ.get("CXX")
+    return any(shutil.which(name) for name in ((own,) if own else ("g++", "clang++", "c++", "cl")))

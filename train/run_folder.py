@@ -1,0 +1,110 @@
+"""The folder of one run, and whether a command may use it.
+
+`run.json` says what the run was told, `state/` holds the training state, `checkpoint/` what the stage exports,
+`finished.json` the end: step, seconds and final metrics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agents.checkpoint import replace_text
+from envs.errors import UserError
+from train.meters import clear_records
+from train.settings import Budget
+from train.state import remove_states
+
+RUN_FILE = "run.json"
+FINISHED_FILE = "finished.json"
+STATE_FOLDER = "state"
+CHECKPOINT_FOLDER = "checkpoint"
+
+
+class RunFolder:
+    """Paths and small files of one run.
+
+    Args:
+        path: the folder; made when the run starts.
+        settings: what makes this run itself; a folder of other settings is refused.
+    """
+
+    def __init__(self, path: str | Path, settings: Mapping[str, Any]) -> None:
+        self.path = Path(path)
+        self.state = self.path / STATE_FOLDER
+        self.checkpoint = self.path / CHECKPOINT_FOLDER
+        self._settings: dict[str, Any] = json.loads(json.dumps(settings, default=str))
+
+    def check(self, resume: bool) -> None:
+        """UserError if the folder belongs to something else than this run."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise UserError(f"{self.path} is a file; choose another folder with out=...")
+        record = self._read(RUN_FILE)
+        if record is None:
+            if any(self.path.iterdir()):
+                raise UserError(f"{self.path} holds other files than a run; choose another folder with out=...")
+            return
+        change = first_difference(record, self._settings)
+        if resume and change:
+            raise UserError(
+                f"{self.path} holds a run with {change}; "
+                "choose another folder with out=..., or start over with resume=false"
+            )
+
+    def start(self, resume: bool) -> None:
+        """Make the folder; without `resume`, remove what an earlier run left of state and records."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not resume:
+                (self.path / FINISHED_FILE).unlink(missing_ok=True)
+                remove_states(self.state)
+                clear_records(self.path)
+            replace_text(self.path / RUN_FILE, json.dumps(self._settings, indent=2) + "\n")
+        except OSError as error:
+            raise UserError(f"cannot write to {self.path}: {error.strerror or error}; choose another folder") from error
+
+    def finished(self, budget: Budget) -> dict[str, float] | None:
+        """The final metrics if the run has used up this budget, else None."""
+        record = self._read(FINISHED_FILE)
+        if record is None or budget.progress(record["step"], record["elapsed_seconds"]) < 1.0:
+            return None
+        return dict(record["metrics"])
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has come to its end, under whatever budget it had."""
+        return self._read(FINISHED_FILE) is not None
+
+    def finish(self, step: int, elapsed: float, metrics: Mapping[str, float]) -> None:
+        """Mark the end."""
+        record = {"step": step, "elapsed_seconds": elapsed, "metrics": dict(metrics)}
+        replace_text(self.path / FINISHED_FILE, json.dumps(record, indent=2) + "\n")
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} is broken ({error}); choose another folder with out=..., or remove it") from error
+
+
+def first_difference(old: Any, new: Any, key: str = "") -> str | None:
+    """ "stage.width=3 where this command says 5", or None if the two are the same."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in [*old, *(name for name in new if name not in old)]:
+            change = first_difference(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+            if change:
+                return change
+        return None
+    return None if old == new else f"{key}={_short(old)} where this command says {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,1 @@
+"""What people see and press: the Pygame board window, the terminal board and the match behind both."""

@@ -1,0 +1,83 @@
+"""Game records on disk: every game is saved after each move, whole or not at all, and never over another one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from envs.errors import UserError
+from envs.go.rules import BLACK, WHITE, GoGame
+from envs.go.sgf import write_sgf
+
+logger = logging.getLogger(__name__)
+
+
+def games_folder() -> Path:
+    """Return where games are kept: `videoworld/games` in the user's data folder (XDG_DATA_HOME or ~/.local/share)."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG rule: a relative path there is to be ignored.
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share"
+    return root / "videoworld" / "games"
+
+
+class GameRecord:
+    """Where the games of one match are saved, one file a game.
+
+    Attributes:
+        path: the file of the game now played.
+        written: whether that file holds the game.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """`path` names the file of the first game; by default it is made of the date and time, in `games_folder()`.
+
+        A file that exists is never written over: a number is added to the name. UserError if `path` is a folder.
+        """
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder; give the name of an SGF file in it")
+        self._wanted = path
+        self.path = self._free_path()
+        self._date = time.strftime("%Y-%m-%d")
+        self.written = False
+        self._told = ""
+
+    def next_game(self) -> None:
+        """Use another file from now on, unless nothing was written to this one."""
+        if self.written:
+            self.written = False
+            self.path = self._free_path()
+            self._date = time.strftime("%Y-%m-%d")
+
+    def save(self, game: GoGame, names: Mapping[int, str], result: str | None) -> str:
+        """Write the game; returns "" or a sentence on why it could not be written, the same one only once.
+
+        A game without moves is written only over its own earlier record.
+        """
+        if not game.history and not self.written:
+            return ""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_sgf(game, self.path, black=names[BLACK], white=names[WHITE], result=result, date=self._date)
+        except (OSError, UserError) as error:
+            reason = f"cannot make its folder: {error.strerror}" if isinstance(error, OSError) else str(error)
+            told = f"The game goes on unsaved: {reason}."
+            if told == self._told:
+                return ""
+            self._told = told
+            logger.warning("%s", told)
+            return told
+        self.written, self._told = True, ""
+        return ""
+
+    def _free_path(self) -> Path:
+        wanted = self._wanted
+        if wanted is None:
+            wanted = games_folder() / time.strftime("go-%Y-%m-%d-%H%M%S.sgf")
+        path, number = wanted, 1
+        while path.exists():
+            number += 1
+            path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+        return path

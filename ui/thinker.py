@@ -1,0 +1,108 @@
+"""One worker thread that asks players for moves, so that no front end ever waits for one."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from agents.agent import Decision
+from agents.players import Player
+from envs.errors import UserError
+from envs.go.rules import GoGame
+
+logger = logging.getLogger(__name__)
+
+_PREPARATION = 0  # the ticket of what runs before the first question
+
+
+class Answer(NamedTuple):
+    """What a player said: a decision, or the error that kept it from one."""
+
+    ticket: int
+    decision: Decision | None
+    error: Exception | None
+
+
+class Thinker:
+    """Asks one question at a time; an answer to a question that was forgotten meanwhile is dropped.
+
+    All methods belong to one thread, the front end's.
+    """
+
+    def __init__(self, prepare: Callable[[], None]) -> None:
+        """Start the worker; it runs `prepare` (such as compiling the rules) before it asks anyone."""
+        self._ticket = _PREPARATION
+        self._asked_at: float | None = None
+        self._prepared = threading.Event()
+        self._jobs: queue.SimpleQueue[tuple[int, Player, GoGame, int] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._worker = threading.Thread(target=self._work, args=(prepare,), name="thinker", daemon=True)
+        self._worker.start()
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the preparation has ended."""
+        return self._prepared.is_set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return self._asked_at is not None
+
+    @property
+    def seconds(self) -> float:
+        """How long the awaited answer has been awaited; 0 when none is."""
+        return 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+
+    def ask(self, player: Player, game: GoGame) -> None:
+        """Ask `player` for the move of the side to move; the question works on a copy of the game."""
+        self._ticket += 1
+        self._asked_at = time.monotonic()
+        self._jobs.put((self._ticket, player, game.copy(), game.to_move))
+
+    def forget(self) -> None:
+        """Drop the answer now awaited, if any."""
+        self._ticket += 1
+        self._asked_at = None
+
+    def take(self, timeout: float = 0.0) -> Answer | None:
+        """Return the awaited answer, waiting for it up to `timeout` seconds; None if there is none yet."""
+        until = time.monotonic() + timeout
+        while True:
+            left = until - time.monotonic()
+            try:
+                answer = self._answers.get(timeout=left) if left > 0 else self._answers.get_nowait()
+            except queue.Empty:
+                return None
+            if answer.ticket in (_PREPARATION, self._ticket):
+                self._asked_at = None
+                return answer
+
+    def close(self) -> None:
+        """End the worker as soon as its player has answered; waits a moment for that and no longer."""
+        self.forget()
+        self._jobs.put(None)
+        self._worker.join(timeout=0.2)
+
+    def _work(self, prepare: Callable[[], None]) -> None:
+        try:
+            prepare()
+        except Exception as error:  # all errors go to the front end's thread, which shows or raises them
+            self._answers.put(Answer(_PREPARATION, None, error))
+        finally:
+            self._prepared.set()
+        while (job := self._jobs.get()) is not None:
+            ticket, player, game, colour = job
+            if ticket != self._ticket:  # forgotten before anyone began to think about it
+                continue
+            try:
+                answer = Answer(ticket, player.choose(game, colour), None)
+            except Exception as error:
+                answer = Answer(ticket, None, error)
+                if not isinstance(error, UserError):
+                    logger.exception("%s failed to choose a move", player.name)
+            self._answers.put(answer)

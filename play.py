@@ -152,8 +152,8 @@ def checkpoint_size(folder: Path) -> int | None:
         config: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}); copy the checkpoint anew") from error
-    data = config.get("data") if isinstance(config, dict) else None
-    size = data.get("size") if isinstance(data, dict) else None
+    frames = config.get("frames") if isinstance(config, dict) else None
+    size = frames.get("size") if isinstance(frames, dict) else None
     return size if isinstance(size, int) else None
 
 
@@ -254,6 +254,7 @@ def show(match: Match, ui: str) -> None:
     if ui != "terminal":
         problem = display_problem()
         if problem is None:
+            os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on stdout
             from ui.board_window import BoardWindow, NoDisplayError
 
             try:

@@ -1,4 +1,4 @@
-"""Players: anything that can choose a move in a `GoGame`. Windows, the GTP server and the arena deal with these alone."""
+"""Players: anything that can choose a move in a `GoGame`. The window, GTP server and arena deal with these alone."""
 
 from __future__ import annotations
 

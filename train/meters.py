@@ -153,10 +153,9 @@ class Reporter:
         for key, value in values.items():
             self._board.add_scalar(f"{kind}/{key}", value, clock.step)
         line = "  ".join(f"{key} {number(value)}" for key, value in values.items())
-        if kind == "train" and self._bar is not None:
-            self._bar.update(
-                self._task, completed=progress, eta=f"ETA {duration(eta)}", line=f"step {clock.step}  {line}"
-            )
+        if kind == "train" and self._bar is not None:  # a terminal is narrow; metrics.jsonl has the rest
+            short = "  ".join(f"{key} {number(values[key])}" for key in ("loss", "samples/s") if key in values)
+            self._bar.update(self._task, completed=progress, line=f"step {clock.step}  {short}")
         elif kind == "train":
             self.say(f"step {clock.step}  {progress:.1%}  ETA {duration(eta)}  {line}")
         else:

@@ -38,7 +38,11 @@ def build_optimizer(model: nn.Module, config: TrainerConfig, device: torch.devic
     """The optimiser a run asks for; each group's `peak_lr` is what the schedule scales."""
     groups = parameter_groups(model, config.weight_decay)
     if config.optimizer == "muon":
-        middle = [parameter for name, parameter in model.named_parameters() if parameter.requires_grad and _is_middle(name, parameter)]
+        middle = [
+            parameter
+            for name, parameter in model.named_parameters()
+            if parameter.requires_grad and _is_middle(name, parameter)
+        ]
         chosen = {id(parameter) for parameter in middle}
         for group in groups:
             group["params"] = [parameter for parameter in group["params"] if id(parameter) not in chosen]

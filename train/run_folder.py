@@ -29,13 +29,17 @@ class RunFolder:
     Args:
         path: the folder; made when the run starts.
         settings: what makes this run itself; a folder of other settings is refused.
+        defaults: what `settings` that an older version of this program did not have were in effect.
     """
 
-    def __init__(self, path: str | Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: str | Path, settings: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         self.path = Path(path)
         self.state = self.path / STATE_FOLDER
         self.checkpoint = self.path / CHECKPOINT_FOLDER
-        self._settings: dict[str, Any] = json.loads(json.dumps(settings, default=str))
+        self._settings: dict[str, Any] = _as_json(settings)
+        self._defaults: dict[str, Any] = _as_json(defaults or {})
 
     def check(self, resume: bool) -> None:
         """UserError if the folder belongs to something else than this run."""
@@ -48,7 +52,8 @@ class RunFolder:
             if any(self.path.iterdir()):
                 raise UserError(f"{self.path} holds other files than a run; choose another folder with out=...")
             return
-        change = first_difference(record, self._settings)
+        older = {key: {**values, **record.get(key, {})} for key, values in self._defaults.items()}
+        change = first_difference({**record, **older}, self._settings)
         if resume and change:
             raise UserError(
                 f"{self.path} holds a run with {change}; "
@@ -103,6 +108,11 @@ def first_difference(old: Any, new: Any, key: str = "") -> str | None:
                 return change
         return None
     return None if old == new else f"{key}={_short(old)} where this command says {_short(new)}"
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As they come back from a file: tuples are lists, paths are texts."""
+    return dict(json.loads(json.dumps(values, default=str)))
 
 
 def _short(value: Any) -> str:

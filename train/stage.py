@@ -36,7 +36,7 @@ class Stage(Protocol):
         """
 
     def flops_per_sample(self) -> float:
-        """FLOPs of forward and backward for one sample."""
+        """FLOPs of forward and backward for one sample; asked once, with the model on its device."""
 
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
         """Write the stage's checkpoint folder (`agents.checkpoint.save_checkpoint`); called after each evaluation."""

@@ -195,6 +195,7 @@ def restore_rng(tensors: Mapping[str, Tensor], device: torch.device) -> None:
     np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, numpy_gauss))
     version, *words, gauss = tensors["python"].tolist()
     random.setstate((version, tuple(words), python_gauss if gauss else None))
-    torch.set_rng_state(tensors["torch"].to(torch.uint8).cpu())
+    # torch reads a generator's state from the start of the storage: a view of all ranks' states would be misread
+    torch.set_rng_state(tensors["torch"].cpu().clone())
     if device.type == "cuda" and "cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["cuda"].to(torch.uint8).cpu(), device)
+        torch.cuda.set_rng_state(tensors["cuda"].cpu().clone(), device)

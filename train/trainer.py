@@ -5,10 +5,11 @@ The loop knows budgets, devices, states and meters; what is trained, on what, an
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
@@ -17,11 +18,10 @@ import torch
 from lightning.fabric import Fabric
 from lightning.fabric.utilities.seed import seed_everything
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from envs.errors import UserError
-from train.hardware import choose_precision, has_cpp_compiler, measure_peak
-from train.meters import Averages, Reporter, Window, duration, quantity
+from train.hardware import choose_precision, has_cpp_compiler, keep_freed_memory, measure_peak, probable_device
+from train.meters import Reporter, Window, duration, quantity
 from train.optim import Ema, build_optimizer
 from train.prefetch import Prefetcher
 from train.run_folder import RunFolder
@@ -37,6 +37,7 @@ from train.state import (
     rng_tensors,
     save_state,
 )
+from train.step import Forward, train_step
 from train.stopping import Interrupted, Signals
 
 __all__ = ["Interrupted", "Stage", "Trainer", "TrainerConfig", "train_step"]
@@ -48,45 +49,6 @@ _FREE = frozenset(
 )
 # On GPUs the ranks agree on the clock this often only: reading it waits for the device
 _STEPS_PER_AGREEMENT = 10
-
-
-class _Forward(nn.Module):
-    """Hides the batch from the libraries in between, which would take containers they know apart."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, box: Callable[[], Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        loss, metrics = self.model(box())
-        return loss, metrics
-
-
-def train_step(
-    fabric: Fabric, forward: nn.Module, optimizer: Optimizer, batches: Iterable[Any], *, accumulate: int, clip: float
-) -> dict[str, Tensor]:
-    """One optimiser step over `accumulate` micro batches, whose gradients are averaged.
-
-    Args:
-        fabric: launched.
-        forward: takes `lambda: batch`, gives (loss, metrics); as set up by Fabric.
-        optimizer: with its learning rate set.
-        batches: exactly `accumulate` micro batches on the device.
-        clip: largest gradient norm; 0 leaves gradients as they are.
-
-    Returns:
-        Scalar tensors without gradient: "loss" and metrics, averaged over micro batches; "grad_norm" before clipping.
-    """
-    averages = Averages()
-    for micro, batch in enumerate(batches):
-        with fabric.no_backward_sync(forward, enabled=micro + 1 < accumulate):  # type: ignore[arg-type]
-            loss, metrics = forward(lambda batch=batch: batch)
-            fabric.backward(loss / accumulate)
-        averages.add({"loss": loss, **metrics})
-    norm = fabric.clip_gradients(forward, optimizer, max_norm=clip or math.inf, error_if_nonfinite=False)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return {**averages.take(), "grad_norm": norm if norm is not None else torch.zeros(())}
 
 
 class Trainer:
@@ -105,8 +67,8 @@ class Trainer:
         self.config = config
         self.stage = stage
         self.budget = Budget.of(config)
-        own = {key: value for key, value in asdict(config).items() if key not in _FREE}
-        self.folder = RunFolder(config.out, {"name": stage.name, "trainer": own, "stage": dict(settings or {})})
+        told = {"name": stage.name, "trainer": _binding(config), "stage": dict(settings or {})}
+        self.folder = RunFolder(config.out, told, defaults={"trainer": _binding(TrainerConfig())})
         self._stop = False
 
     def run(self, resume: bool = True) -> dict[str, float]:
@@ -124,6 +86,17 @@ class Trainer:
         if done is not None:
             log.info("%s: finished already, see %s", self.stage.name, self.folder.checkpoint)
             return done
+        try:
+            return self._run(resume)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(
+                f"cannot write to {self.folder.path}: {error.strerror}; the last state is kept, "
+                "make room and run the same command again"
+            ) from error
+
+    def _run(self, resume: bool) -> dict[str, float]:
         self._set_up()
         fabric = self.fabric
         if fabric.is_global_zero:
@@ -150,8 +123,9 @@ class Trainer:
 
     def _set_up(self) -> None:
         config, stage = self.config, self.stage
+        keep_freed_memory()
         accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "mps": "mps"}[config.devices]
-        device = _probable_device(config.devices)
+        device = probable_device(config.devices)
         self.precision = choose_precision(config.precision, device)
         self.fabric = Fabric(
             accelerator=accelerator,
@@ -164,9 +138,11 @@ class Trainer:
         device = self.fabric.device
         if device.type == "cuda":
             torch.set_float32_matmul_precision("high")
-        seed_everything(config.seed + self.fabric.global_rank, verbose=False)
         model = stage.model.to(device)
         model.train()
+        # Counting may run the model once: before random states are set, so that it changes no training
+        self.flops_per_sample = stage.flops_per_sample()
+        seed_everything(config.seed + self.fabric.global_rank, verbose=False)
         self.optimizer = build_optimizer(model, config, device)
         runner: nn.Module = model
         if config.compile and has_cpp_compiler():
@@ -174,7 +150,7 @@ class Trainer:
             runner = torch.compile(model)  # type: ignore[assignment]
         elif config.compile:
             log.info("%s: no C++ compiler found, going on without trainer.compile", stage.name)
-        self._forward, self._optimizer = self.fabric.setup(_Forward(runner), self.optimizer)
+        self._forward, self._optimizer = self.fabric.setup(Forward(runner), self.optimizer)
         self.ema = Ema(model, config.ema) if config.ema else None
 
     def _restore(self, resume: bool) -> None:
@@ -200,7 +176,7 @@ class Trainer:
         trained = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
         frozen = sum(parameter.numel() for parameter in parameters) - trained
         tokens = getattr(stage, "tokens_per_sample", None)
-        work = stage.flops_per_sample() * self.samples_per_step
+        work = self.flops_per_sample * self.samples_per_step
         say = self.reporter.say
         say(
             f"{quantity(trained)}parameters"
@@ -318,7 +294,7 @@ class Trainer:
         values["lr"] = self.optimizer.param_groups[0]["lr"]
         values["samples/s"] = speed
         values["data"] = window.data_share
-        values["mfu"] = self.stage.flops_per_sample() * speed / self.peak
+        values["mfu"] = self.flops_per_sample * speed / self.peak
         self.reporter.record("train", self.clock, progress, eta, values)
 
     def _require_finite(self, values: dict[str, float]) -> None:
@@ -354,11 +330,7 @@ class Trainer:
 
     def _save(self) -> None:
         """Write the training state (rank 0), with the random states of all ranks."""
-        mine = rng_tensors(self.fabric.device)
-        if self.fabric.world_size > 1:
-            everyones: Mapping[str, Tensor] = self.fabric.all_gather(mine)  # type: ignore[assignment]
-        else:
-            everyones = {key: tensor[None] for key, tensor in mine.items()}
+        everyones = {key: self._gather(tensor) for key, tensor in rng_tensors(self.fabric.device).items()}
         if self.fabric.is_global_zero:
             model = self.stage.model
             if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
@@ -371,6 +343,15 @@ class Trainer:
             save_state(self.folder.state, self.clock, parts)
         self.fabric.barrier()
 
+    def _gather(self, tensor: Tensor) -> Tensor:
+        """A tensor of every rank, stacked."""
+        if self.fabric.world_size == 1:
+            return tensor[None]
+        ours = tensor.to(self.fabric.device)
+        everyones = [torch.empty_like(ours) for _ in range(self.fabric.world_size)]
+        torch.distributed.all_gather(everyones, ours)
+        return torch.stack(everyones)
+
     def _finish(self) -> dict[str, float]:
         self._save()
         self._evaluate(1.0, 0.0)
@@ -381,18 +362,13 @@ class Trainer:
         return dict(self._metrics)
 
 
+def _binding(config: TrainerConfig) -> dict[str, Any]:
+    """The settings that make a run what it is."""
+    return {key: value for key, value in asdict(config).items() if key not in _FREE}
+
+
 def _after(minutes: float | None, elapsed: float) -> float:
     return math.inf if minutes is None else elapsed + 60.0 * minutes
-
-
-def _probable_device(name: str) -> torch.device:
-    """The kind of device Fabric will take; UserError if there is none of this kind."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(kind for kind, there in available.items() if there)
-    if not available[name]:
-        raise UserError(f"trainer.devices is {name!r}, but there is no such device here; choose auto or cpu")
-    return torch.device(name)
 
 
 def _time_of_day(seconds_from_now: float) -> str:

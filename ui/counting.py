@@ -40,7 +40,8 @@ def result_sentence(
     if game.resigned is not None:
         return f"{colour_name(winner)} wins: {names[game.resigned]} ({colour_name(game.resigned)}) resigned."
     end = f"Stopped after {len(game.history)} moves: " if stopped else ""
-    count = f"by area, komi {game.komi:g}" + (f", {len(dead)} stones marked dead" if dead else "")
+    removed = f", {len(dead)} dead {'stone' if len(dead) == 1 else 'stones'} taken off" if dead else ""
+    count = f"by area, komi {game.komi:g}{removed}"
     if winner == EMPTY:
         return f"{end}a draw ({count})."
     points = abs(game.area_score(dead))

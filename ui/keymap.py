@@ -44,7 +44,7 @@ CLOSE_KEY = "escape"
 def action_for_word(text: str) -> str | None:
     """Return the action of a terminal word in any case ("Pass" -> "pass"), or None; moves such as "D4" are no words."""
     word = text.strip().lower()
-    return next((b.action for b in BINDINGS if b.word == word and b.action != "play"), None)
+    return next((b.action for b in BINDINGS if word and b.word == word and b.action != "play"), None)
 
 
 def key_label(name: str) -> str:

@@ -123,7 +123,7 @@ class Match:
     @property
     def can_undo(self) -> bool:
         """Whether there is something for `undo` to take back."""
-        return self.game.resigned is not None or self._plies_to_undo() > 0
+        return self.game.resigned is not None or self._early is not None or self._plies_to_undo() > 0
 
     @property
     def winner(self) -> int | None:
@@ -227,6 +227,10 @@ class Match:
         if self.game.resigned is not None:
             self.game.undo()
             self._after_undo("The resignation is taken back.")
+            return True
+        if self._early is not None:
+            self._early = None
+            self.message = Message("Your move is taken back.")
             return True
         plies = self._plies_to_undo()
         if plies == 0:

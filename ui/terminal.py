@@ -114,7 +114,7 @@ class TerminalBoard:
             raise self.match.failure
 
     def _say(self, text: str, kind: str) -> None:
-        self.console.print(Text(text, style=_STYLES[kind]))
+        self.console.print(Text(text, style=_STYLES[kind]), soft_wrap=True)  # the terminal breaks long lines
 
     def _show(self) -> None:
         self.console.print()

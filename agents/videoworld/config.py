@@ -38,7 +38,7 @@ def require(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True)
 class TokenizerConfig(ModelConfig):
-    """Numbers of the FrameTokenizer. Grid side = frame_size / patch / 2 ** (len(multipliers) - 1)."""
+    """Numbers of the FrameTokenizer. Grid side = frame_size / patch / 2 ** (len(multipliers) - 1) / parts."""
 
     frame_size: int = 80  # px, square frames
     patch: int = 8  # px; side of the squares the stem cuts the frame into (1: the published 3x3 stem)
@@ -51,14 +51,18 @@ class TokenizerConfig(ModelConfig):
     attention: int = 0  # how many of the coarsest levels have attention after every residual block
     refine: int = 0  # how many residual-attention-residual stacks stand at the coarsest level
     code_channels: int = 128  # channels on both sides of the quantizer
-    levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)  # FSQ levels; their product is the codebook size
+    levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)  # FSQ levels of a part's code
+    parts: int = 1  # a token is parts x parts squares with a code each; its id holds them all (published: 1)
+    whiten: bool = True  # decorrelate the code vectors before they are rounded (published: no)
+    anneal: int = 0  # training steps during which growing noise stands in for the rounding (published: 0)
     position: bool = False  # the decoder knows where a token stands (learned), so that the code need not say it
     l1: float = 1.0  # loss weights; pixels in [-1, 1]
     mse: float = 1.0
+    worst: float = 0.0  # of the squared error of a frame's worst percent of pixels: small marks would go unnoticed otherwise
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"frame_size": 32, "width": 32, "code_channels": 32, "levels": (5, 5, 5)},
-        "small": {},
+        "small": {"position": True, "mse": 5.0, "worst": 0.1},
         "base": {
             "frame_size": 128, "patch": 4, "width": 128, "multipliers": (1, 2, 4), "encoder_blocks": 2,
             "decoder_blocks": 2, "kernel": 3, "groups": 32, "attention": 1, "refine": 1, "code_channels": 256,
@@ -66,7 +70,7 @@ class TokenizerConfig(ModelConfig):
         "paper": {
             "frame_size": 256, "patch": 1, "width": 128, "multipliers": (1, 1, 1, 2, 2, 4, 4), "encoder_blocks": 2,
             "decoder_blocks": 3, "kernel": 3, "groups": 32, "attention": 1, "refine": 1, "code_channels": 256,
-            "mse": 0.0,
+            "whiten": False, "mse": 0.0,
         },
     }  # fmt: skip
 
@@ -76,13 +80,18 @@ class TokenizerConfig(ModelConfig):
         return tuple(self.width * m for m in self.multipliers)
 
     @property
-    def grid(self) -> tuple[int, int]:
-        """(h, w) of the token grid."""
+    def code_grid(self) -> tuple[int, int]:
+        """(h, w) of the grid that codes are made on: that of the tokens' parts."""
         side = self.frame_size // (self.patch * 2 ** (len(self.multipliers) - 1))
         return side, side
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) of the token grid."""
+        return self.code_grid[0] // self.parts, self.code_grid[1] // self.parts
+
     def check(self) -> None:
-        square = self.patch * 2 ** (len(self.multipliers) - 1)
+        square = self.patch * 2 ** (len(self.multipliers) - 1) * self.parts
         require(self.frame_size % square == 0, f"frame_size {self.frame_size} must be a multiple of {square} px")
         require(self.kernel in (1, 3), f"kernel must be 1 or 3, not {self.kernel}")
 

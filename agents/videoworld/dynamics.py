@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from agents.videoworld.causal3d import ClipDecoder, ClipEncoder
 from agents.videoworld.config import DynamicsConfig
-from agents.videoworld.layers import Quantizer, to_float, to_uint8
+from agents.videoworld.layers import Quantizer, full_precision, to_float, to_uint8
 from agents.videoworld.query_transformer import QueryReadout
 from agents.videoworld.where_what import WhereWhat
 
@@ -17,8 +17,8 @@ from agents.videoworld.where_what import WhereWhat
 class QueryCodes(nn.Module):
     """The published network: causal 3-D encoder, one learned query per step, FSQ, causal 3-D decoder.
 
-    `where` is always 0. Unlike WhereWhat it paints the first frame too, and a code may take a trace of later frames from
-    the encoder's last norm, which pools its statistics over the clip (causal3d.py).
+    `where` is always 0. Unlike WhereWhat it paints the first frame too, and a code may carry a trace of later frames:
+    the encoder's last norm pools its statistics over the clip (causal3d.py).
     """
 
     def __init__(self, c: DynamicsConfig):
@@ -82,7 +82,7 @@ class LatentDynamicsModel(nn.Module):
     @torch.no_grad()
     def encode(self, clip: Tensor) -> Tensor:
         """Clip (B, H+1, h, w, 3) -> codes (B, H, 1) int64, in float32 under any autocast: codes never depend on it."""
-        with torch.autocast(clip.device.type, enabled=False):
+        with full_precision(clip):
             where, what = self.net.read(self._channels_first(clip).float())
         return self.join_codes(where, what)[..., None]
 

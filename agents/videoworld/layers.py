@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,22 +20,82 @@ def to_uint8(pixels: Tensor) -> Tensor:
     return ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Autocast off on the device of `x` (the meta device knows no autocast)."""
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
+
+
+class Whiten(nn.Module):
+    """(..., C) -> mean 0, covariance 1 over the training data, by running statistics, which carry no gradient.
+
+    Before a quantizer this keeps its dimensions from all saying the same: what one has said is taken out of the next, and
+    the rest, however faint, is amplified until it crosses the steps between the levels.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    updates: Tensor
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("covariance", torch.eye(channels))
+        self.register_buffer("updates", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self._update(x.detach().flatten(0, -2))
+        return (x - self.mean) @ torch.linalg.inv(self._factor()).T
+
+    def _update(self, x: Tensor) -> None:
+        self.updates += 1
+        rate = (1 / self.updates).clamp(min=0.01)
+        self.mean.lerp_(x.mean(0), rate)
+        centred = x - self.mean
+        self.covariance.lerp_(centred.T @ centred / len(x), rate)
+
+    def _factor(self) -> Tensor:
+        """Lower triangular square root of the covariance, kept away from singular."""
+        floor = 1e-4 * self.covariance.diagonal().mean() + 1e-8
+        return torch.linalg.cholesky_ex(self.covariance + floor * torch.eye(len(self.mean), device=self.mean.device))[0]
+
+
 class Quantizer(FSQ):
     """Finite scalar quantizer of the published model: Linear in, bounded and rounded code vector, Linear out.
 
     It always runs in float32, whatever autocast is active. Ids are mixed radix, the first level the least significant.
+    Not published: `whiten` decorrelates the vectors before they are bounded, and for the first `anneal` training steps
+    noise that grows to the width of a level stands in for the rounding. Codes can then drift apart before they freeze.
     """
 
-    def __init__(self, levels: tuple[int, ...], dim: int):
+    updates: Tensor
+
+    def __init__(self, levels: tuple[int, ...], dim: int, *, whiten: bool = False, anneal: int = 0):
         # the library's own ids would be int32 and fail on the meta device
         super().__init__(list(levels), dim=dim, return_indices=False)
-        self.levels = tuple(levels)
+        self.levels, self.anneal = tuple(levels), anneal
+        self.whiten = Whiten(len(levels)) if whiten else nn.Identity()
+        if anneal:
+            self.register_buffer("updates", torch.zeros(()))
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """z (..., dim) -> quantized (..., dim), straight-through gradients, and ids (...) int64."""
-        with torch.autocast(z.device.type, enabled=False):
-            vectors = self.quantize(self.project_in(z.float()))
-            return self.project_out(vectors), self.ids(vectors)
+        with full_precision(z):
+            z = self.whiten(self.project_in(z.float()))
+            vectors = self.quantize(z)
+            ids = self.ids(vectors)
+            if self.training and self.anneal:
+                self.updates += 1
+                loudness = self.updates / self.anneal
+                noisy = self.bounded(z) + loudness * (torch.rand_like(z) - 0.5) / (self._levels // 2)
+                vectors = torch.where(loudness < 1, noisy, vectors)
+            return self.project_out(vectors), ids
+
+    def bounded(self, z: Tensor) -> Tensor:
+        """The code vectors before rounding."""
+        half = (self._levels - 1) * (1 + 1e-3) / 2
+        offset = torch.where(self._levels % 2 == 0, 0.5, 0.0)
+        return (torch.tanh(z + torch.atanh(offset / half)) * half - offset) / (self._levels // 2)
 
     def ids(self, vectors: Tensor) -> Tensor:
         """Code vectors (..., n_levels) -> ids (...) int64."""
@@ -45,7 +107,7 @@ class Quantizer(FSQ):
 
     def lookup(self, ids: Tensor) -> Tensor:
         """Ids (...) -> what `forward` gives for them (..., dim)."""
-        with torch.autocast(ids.device.type, enabled=False):
+        with full_precision(ids):
             return self.project_out(self.vectors(ids))
 
 

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.videoworld.config import TokenizerConfig
-from agents.videoworld.layers import Attention, Down, Quantizer, Residual, Up, norm, to_float, to_uint8
+from agents.videoworld.layers import Attention, Down, Quantizer, Residual, Up, full_precision, norm, to_float, to_uint8
 
 
 def level(inputs: int, outputs: int, blocks: int, attention: bool, c: TokenizerConfig) -> nn.Sequential:
-    """The residual blocks of one resolution, each followed by attention where asked for; the first one changes the width."""
+    """The residual blocks of one resolution, with attention after each where asked for; the first changes the width."""
     layers: list[nn.Module] = []
     for i in range(blocks):
         layers.append(Residual(outputs if i else inputs, outputs, kernel=c.kernel, groups=c.groups))
@@ -33,7 +33,7 @@ def refine(channels: int, c: TokenizerConfig) -> list[nn.Module]:
 
 
 class FrameEncoder(nn.Module):
-    """(N, 3, H, W) pixels in [-1, 1] -> (N, code_channels, h, w)."""
+    """(N, 3, H, W) pixels in [-1, 1] -> (N, code_channels, *code_grid)."""
 
     def __init__(self, c: TokenizerConfig):
         super().__init__()
@@ -57,13 +57,13 @@ class FrameEncoder(nn.Module):
 
 
 class FrameDecoder(nn.Module):
-    """(N, code_channels, h, w) -> (N, 3, H, W) pixels, about [-1, 1], not clamped."""
+    """(N, code_channels, *code_grid) -> (N, 3, H, W) pixels, about [-1, 1], not clamped."""
 
     def __init__(self, c: TokenizerConfig):
         super().__init__()
         widths, last = c.widths[::-1], len(c.widths) - 1
         self.stem = nn.Conv2d(c.code_channels, widths[0], c.kernel, padding=c.kernel // 2)
-        self.position = nn.Parameter(torch.zeros(widths[0], *c.grid)) if c.position else None
+        self.position = nn.Parameter(torch.zeros(widths[0], *c.code_grid)) if c.position else None
         layers = refine(widths[0], c)
         for i, width in enumerate(widths):
             layers.append(level(widths[max(i - 1, 0)], width, c.decoder_blocks, i < c.attention, c))
@@ -84,32 +84,36 @@ class FrameDecoder(nn.Module):
 class FrameTokenizer(nn.Module):
     """Frame <-> grid of FSQ ids.
 
-    Frames are (..., H, W, 3), uint8 or float in [-1, 1], with any leading dimensions, usually (B, T); H = W = config.frame_size.
-    Ids are (..., h, w) int64 in [0, codebook_size), row-major. `forward` trains, `encode` and `decode` serve.
+    Frames are (..., H, W, 3), uint8 or float in [-1, 1], with any leading dimensions, usually (B, T); H and W are
+    config.frame_size. Ids are (..., h, w) int64 in [0, codebook_size). `forward` trains, `encode` and `decode` serve.
     """
 
     def __init__(self, config: TokenizerConfig):
         super().__init__()
         self.config = config
-        self.grid, self.levels, self.codebook_size = config.grid, config.levels, math.prod(config.levels)
+        self.grid, self.levels = config.grid, config.levels * config.parts**2
+        self.codebook_size = math.prod(self.levels)
         channels = config.code_channels
         self.encoder = FrameEncoder(config)
         self.post_encode = nn.Conv2d(channels, channels, 1)
-        self.quantizer = Quantizer(config.levels, channels)
+        self.quantizer = Quantizer(config.levels, channels, whiten=config.whiten, anneal=config.anneal)
         self.pre_decode = nn.Conv2d(channels, channels, 1)
         self.decoder = FrameDecoder(config)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Reconstruction loss of `frames` and what to log.
 
-        `clean` is the share of frames in which no pixel is off by more than 16 grey levels, `codes` the number of different
-        ids in the batch.
+        `clean` is the share of frames in which no pixel is off by more than 16 grey levels, `codes` the number of
+        different ids in the batch.
         """
         x = self._channels_first(frames)  # (N, 3, H, W)
         quantized, ids = self._quantize(x)
         error = self._paint(quantized).float() - x
         l1, mse = error.abs().mean(), error.square().mean()
         loss = self.config.l1 * l1 + self.config.mse * mse
+        if self.config.worst:
+            per_pixel = error.square().mean(1).flatten(1)  # (N, H*W)
+            loss = loss + self.config.worst * per_pixel.topk(max(1, per_pixel.shape[1] // 100)).values.mean()
         clean = (error.detach().abs().amax((1, 2, 3)) <= 16 / 127.5).float().mean()
         metrics = {"loss": loss.detach(), "l1": l1.detach(), "mse": mse.detach(), "clean": clean}
         metrics["codes"] = torch.tensor(float(ids.unique().numel()))
@@ -117,20 +121,35 @@ class FrameTokenizer(nn.Module):
 
     @torch.no_grad()
     def encode(self, frames: Tensor) -> Tensor:
-        """Frames (..., H, W, 3) -> ids (..., h, w) int64. Runs in float32 under any autocast: ids never depend on it."""
-        with torch.autocast(frames.device.type, enabled=False):
-            ids = self._quantize(self._channels_first(frames).float())[1]
+        """Frames (..., H, W, 3) -> ids (..., h, w) int64. In float32 under any autocast: ids never depend on it."""
+        with full_precision(frames):
+            ids = self._join(self._quantize(self._channels_first(frames).float())[1])
         return ids.unflatten(0, frames.shape[:-3])
 
     @torch.no_grad()
     def decode(self, ids: Tensor) -> Tensor:
         """Ids (..., h, w) -> frames (..., H, W, 3) uint8."""
-        pixels = self._paint(self.quantizer.lookup(ids.flatten(0, -3)))  # (N, 3, H, W)
+        pixels = self._paint(self.quantizer.lookup(self._split(ids.flatten(0, -3))))  # (N, 3, H, W)
         return to_uint8(pixels.movedim(1, -1)).unflatten(0, ids.shape[:-2])
 
     def vectors(self, ids: Tensor) -> Tensor:
-        """Ids (...) -> their FSQ code vectors (..., n_levels) float32 in [-1, 1]."""
-        return self.quantizer.vectors(ids)
+        """Ids (...) -> their FSQ code vectors (..., len(levels)) float32 in [-1, 1], part by part."""
+        return self.quantizer.vectors(self._digits(ids)).flatten(-2)
+
+    def _digits(self, ids: Tensor) -> Tensor:
+        """Ids (...) -> ids of their parts (..., parts^2), row-major, the first the least significant."""
+        size = math.prod(self.config.levels)
+        return ids[..., None] // size ** torch.arange(self.config.parts**2, device=ids.device) % size
+
+    def _split(self, ids: Tensor) -> Tensor:
+        """Ids (N, h, w) -> ids of the parts on their own, finer grid (N, h * parts, w * parts)."""
+        return F.pixel_shuffle(self._digits(ids).movedim(-1, 1), self.config.parts)[:, 0]
+
+    def _join(self, parts: Tensor) -> Tensor:
+        """The inverse of _split."""
+        digits = F.pixel_unshuffle(parts[:, None], self.config.parts)  # (N, parts^2, h, w)
+        weights = math.prod(self.config.levels) ** torch.arange(digits.shape[1], device=parts.device)
+        return (digits * weights[:, None, None]).sum(1)
 
     def _channels_first(self, frames: Tensor) -> Tensor:
         size = self.config.frame_size

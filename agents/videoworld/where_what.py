@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.layers import Quantizer, Residual, norm
 
+PRIOR = 8.0  # logit of a place with a most unusual change, before anything is learned: sure, yet open to being overruled
+
 
 class Unusual(nn.Module):
-    """How far a measurement (N, places) is from what is usual at each place, in units of the overall spread.
+    """How far a measurement (N, places) is from its running mean at each place, in units of the overall spread.
 
-    The usual is a running mean over training, so that a change seen in every clip (a clock, a turn marker) counts for little.
+    A change that every clip shows (a turn marker) thus counts for little.
     """
 
     mean: Tensor
@@ -33,11 +35,10 @@ class Unusual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            with torch.no_grad():
-                self.updates += 1
-                rate = (1 / self.updates).clamp(min=0.01)
-                self.mean.lerp_(x.mean(0), rate)
-                self.variance.lerp_((x - self.mean).square().mean(), rate)
+            self.updates += 1
+            rate = (1 / self.updates).clamp(min=0.01)
+            self.mean.lerp_(x.mean(0), rate)
+            self.variance.lerp_((x - self.mean).square().mean(), rate)
         return (x - self.mean) * (self.variance + 1e-8).rsqrt()
 
 
@@ -57,7 +58,9 @@ class ChangeEncoder(nn.Module):
             if i > 0:
                 layers.append(nn.Conv2d(c.widths[i - 1], width, 2, stride=2))
             layers += [Residual(width, width, **block) for _ in range(c.blocks)]
-        layers += [norm(c.widths[-1], c.groups), nn.SiLU(), nn.Conv2d(c.widths[-1], 1 + c.width, 1)]
+        head = nn.Conv2d(c.widths[-1], 1 + len(c.levels), 1)
+        nn.init.zeros_(head.weight[:1])
+        layers += [norm(c.widths[-1], c.groups), nn.SiLU(), head]
         self.layers = nn.Sequential(*layers)
         self.square = c.frame_size // c.grid[0]
         self.unusual = Unusual(math.prod(c.grid))
@@ -67,7 +70,7 @@ class ChangeEncoder(nn.Module):
         x = self.layers(torch.cat([before, after, change], dim=1))  # (N, 1 + C, h, w)
         x = x.flatten(2).transpose(1, 2)  # (N, h*w, 1 + C)
         amount = F.avg_pool2d(change.abs().mean(1), self.square).flatten(1)  # (N, h*w)
-        return x[..., 0] + self.unusual(amount), x[..., 1:]
+        return x[..., 0] + PRIOR * torch.tanh(self.unusual(amount) / 2), x[..., 1:]
 
 
 class PaintBlock(Residual):
@@ -84,7 +87,7 @@ class PaintBlock(Residual):
 
 
 class Painter(nn.Module):
-    """Frame (N, 3, H, W) and content on the grid (N, C, h, w), zero where nothing is said -> next frame (N, 3, H, W)."""
+    """Frame (N, 3, H, W) and content on the grid (N, C, h, w), zero where nothing is said -> the next frame."""
 
     def __init__(self, c: DynamicsConfig):
         super().__init__()
@@ -93,6 +96,7 @@ class Painter(nn.Module):
         self.listen = nn.ConvTranspose2d(width, width, scale, stride=scale, bias=False)
         self.blocks = nn.Sequential(*(PaintBlock(width, c.groups) for _ in range(c.paint_blocks)))
         out = nn.Conv2d(width, 3 * c.patch**2, 1)
+        nn.init.zeros_(out.weight)  # at first the next frame is the same frame
         self.head = nn.Sequential(norm(width, c.groups), nn.SiLU(), out, nn.PixelShuffle(c.patch))
 
     def forward(self, frame: Tensor, content: Tensor) -> Tensor:
@@ -106,7 +110,8 @@ class WhereWhat(nn.Module):
         super().__init__()
         self.config = c
         self.encoder = ChangeEncoder(c)
-        self.quantizer = Quantizer(c.levels, c.width)
+        self.quantizer = Quantizer(c.levels, len(c.levels), whiten=True)
+        self.say = nn.Sequential(nn.Linear(len(c.levels), c.width), nn.SiLU(), nn.Linear(c.width, c.width))
         self.painter = Painter(c)
 
     def forward(self, clip: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -114,8 +119,8 @@ class WhereWhat(nn.Module):
         steps = clip.shape[1] - 1
         logits, content = self.encoder(clip[:, :-1].flatten(0, 1), clip[:, 1:].flatten(0, 1))
         place = self._choose(logits)  # (B*H, h*w), one-hot
-        said, what = self.quantizer(torch.einsum("np,npc->nc", place, content))  # (B*H, C), (B*H,)
-        spots = torch.einsum("np,nc->ncp", place, said).unflatten(2, self.config.grid)  # (B*H, C, h, w)
+        vectors, what = self.quantizer(torch.einsum("np,npc->nc", place, content))  # (B*H, levels), (B*H,)
+        spots = torch.einsum("np,nc->ncp", place, self.say(vectors)).unflatten(2, self.config.grid)  # (B*H, C, h, w)
         painted = self._paint(clip[:, 0], spots.unflatten(0, (-1, steps)))
         return painted, place.argmax(-1).view(-1, steps), what.view(-1, steps)
 
@@ -131,7 +136,7 @@ class WhereWhat(nn.Module):
         """First frame (B, 3, H, W), where and what (B, H) -> clip (B, H+1, 3, H, W)."""
         height, width = self.config.grid
         place = F.one_hot(where, height * width).float()  # (B, H, h*w)
-        spots = torch.einsum("bkp,bkc->bkcp", place, self.quantizer.lookup(what))
+        spots = torch.einsum("bkp,bkc->bkcp", place, self.say(self.quantizer.lookup(what)))
         return self._paint(first, spots.unflatten(3, self.config.grid))
 
     def _choose(self, logits: Tensor) -> Tensor:

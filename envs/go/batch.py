@@ -10,23 +10,12 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
 from envs.errors import UserError
+from envs.go import kernels
 from envs.go.coords import point_to_gtp
-from envs.go.kernels import (
-    BLACK,
-    LEGAL,
-    NO_POINT,
-    WHITE,
-    area_difference,
-    judge_move,
-    mark_legal,
-    mark_owners,
-    neighbour_table,
-    place_stone,
-)
+from envs.go.kernels import BLACK, NO_POINT, neighbour_table
 from envs.go.rules import check_size
 
 SYMMETRIES = 8
@@ -108,7 +97,7 @@ class BatchedGo:
             bool (n,): the move was legal and has been played. Other games, finished ones among them, are unchanged.
         """
         moves = np.where(self.done, NO_POINT, _as_points(points, self.n))
-        played = _play_each(self._flat, self.to_move, self.last_move, self.ko, moves, self._neighbours)
+        played = kernels.play_each(self._flat, self.to_move, self.last_move, self.ko, moves, self._neighbours)
         passed = played & (moves == self.size * self.size)
         self.passes[played & ~passed] = 0
         self.passes[passed] += 1
@@ -118,17 +107,17 @@ class BatchedGo:
     def legal_mask(self) -> np.ndarray:
         """Return bool (n, N*N + 1); the pass is always True, and the only move of a finished game."""
         mask = np.empty((self.n, self.size * self.size + 1), dtype=np.bool_)
-        _mark_legal_each(self._flat, self.to_move, self.ko, self._neighbours, mask)
+        kernels.mark_legal_each(self._flat, self.to_move, self.ko, self._neighbours, mask)
         mask[self.done, :-1] = False
         return mask
 
     def area_score(self) -> np.ndarray:
         """Return float32 (n,): Black's area minus White's minus komi, every stone counted as alive."""
-        return _area_each(self._flat, self._neighbours).astype(np.float32) - np.float32(self.komi)
+        return kernels.area_each(self._flat, self._neighbours).astype(np.float32) - np.float32(self.komi)
 
     @property
     def _flat(self) -> np.ndarray:
-        return self.stones.reshape(self.n, -1)
+        return _flatten(self.stones)
 
 
 def replay(moves: np.ndarray, lengths: np.ndarray, size: int = 9) -> tuple[Positions, np.ndarray]:
@@ -147,7 +136,7 @@ def replay(moves: np.ndarray, lengths: np.ndarray, size: int = 9) -> tuple[Posit
         UserError: a game has an illegal move, or the shapes do not fit.
     """
     size = check_size(size)
-    moves, lengths = np.asarray(moves), np.asarray(lengths, dtype=np.int64)
+    moves, lengths = np.asarray(moves, dtype=np.int64), np.asarray(lengths, dtype=np.int64)
     if moves.ndim != 2 or lengths.shape != moves.shape[:1]:
         raise UserError(f"moves {moves.shape} and lengths {lengths.shape} do not fit; give (G, T) and (G,)")
     if lengths.size and not 0 <= lengths.min() <= lengths.max() <= moves.shape[1]:
@@ -159,8 +148,8 @@ def replay(moves: np.ndarray, lengths: np.ndarray, size: int = 9) -> tuple[Posit
     to_move = np.empty(count, dtype=np.int8)
     last_move = np.empty(count, dtype=np.int16)
     ko = np.empty(count, dtype=np.int16)
-    flat = stones.reshape(count, -1)
-    game, ply = _replay_all(moves, offsets, neighbour_table(size), flat, to_move, last_move, ko)
+    flat = stones.reshape(count, size * size)
+    game, ply = kernels.replay_all(moves, offsets, neighbour_table(size), flat, to_move, last_move, ko)
     if game >= 0:
         point = int(moves[game, ply])
         name = point_to_gtp(point, size) if 0 <= point <= size * size else f"point {point}"
@@ -179,17 +168,17 @@ def apply_moves(positions: Positions, points: ArrayLike) -> tuple[Positions, np.
         The next positions, and bool (P,): the move was legal. Where it was not, the position is returned as it was.
     """
     after = Positions(*(np.array(field, order="C") for field in positions))
-    flat = after.stones.reshape(len(after.stones), -1)
+    flat = _flatten(after.stones)
     moves = _as_points(points, len(flat))
-    legal = _play_each(flat, after.to_move, after.last_move, after.ko, moves, neighbour_table(positions.size))
+    legal = kernels.play_each(flat, after.to_move, after.last_move, after.ko, moves, neighbour_table(positions.size))
     return after, legal
 
 
 def legal_moves(positions: Positions) -> np.ndarray:
     """Return bool (P, N*N + 1): the moves of the side to move that are legal; the pass is always True."""
-    stones = np.ascontiguousarray(positions.stones).reshape(len(positions.stones), -1)
+    stones = _flatten(positions.stones)
     mask = np.empty((len(stones), stones.shape[1] + 1), dtype=np.bool_)
-    _mark_legal_each(stones, positions.to_move, positions.ko, neighbour_table(positions.size), mask)
+    kernels.mark_legal_each(stones, positions.to_move, positions.ko, neighbour_table(positions.size), mask)
     return mask
 
 
@@ -215,9 +204,9 @@ def transform(positions: Positions, symmetry: ArrayLike) -> Positions:
     """
     symmetry = np.ascontiguousarray(np.broadcast_to(_as_symmetry(symmetry), positions.to_move.shape))
     size = positions.size
-    flat = np.ascontiguousarray(positions.stones).reshape(len(symmetry), -1)
+    flat = _flatten(positions.stones)
     turned = np.empty_like(flat)
-    _scatter_each(flat, symmetry, symmetry_table(size), turned)
+    kernels.scatter_each(flat, symmetry, symmetry_table(size), turned)
     return Positions(
         turned.reshape(positions.stones.shape),
         positions.to_move.copy(),
@@ -238,6 +227,11 @@ def _turn(board: np.ndarray, symmetry: int) -> np.ndarray:
     return board.T if symmetry & 4 else board
 
 
+def _flatten(stones: np.ndarray) -> np.ndarray:
+    """(P, N, N) -> (P, N*N), a view where possible; -1 would not do for P = 0."""
+    return np.ascontiguousarray(stones).reshape(len(stones), stones.shape[1] * stones.shape[2])
+
+
 def _as_symmetry(symmetry: ArrayLike) -> np.ndarray:
     values = np.asarray(symmetry, dtype=np.int64)
     if values.size and not 0 <= values.min() <= values.max() < SYMMETRIES:
@@ -250,68 +244,3 @@ def _as_points(points: ArrayLike, n: int) -> np.ndarray:
     if moves.shape != (n,):
         raise UserError(f"{moves.shape} moves do not fit {n} games; give one point for each")
     return moves
-
-
-@njit(cache=True)
-def _play_each(stones, to_move, last_move, ko, points, neighbours):
-    games, area = stones.shape
-    chain = np.empty(area, np.int32)
-    visited = np.zeros(area, np.bool_)
-    played = np.zeros(games, np.bool_)
-    for game in range(games):
-        board, point, colour = stones[game], points[game], to_move[game]
-        if judge_move(board, neighbours, point, colour, ko[game], chain, visited) == LEGAL:
-            ko[game], _ = place_stone(board, neighbours, point, colour, chain, visited)
-            last_move[game] = point
-            to_move[game] = BLACK + WHITE - colour
-            played[game] = True
-    return played
-
-
-@njit(cache=True)
-def _replay_all(moves, offsets, neighbours, stones, to_move, last_move, ko):
-    """Fill in every position; returns the (game, ply) of the first illegal move, or (-1, -1)."""
-    area = stones.shape[1]
-    chain = np.empty(area, np.int32)
-    visited = np.zeros(area, np.bool_)
-    for game in range(len(offsets) - 1):
-        first, last = offsets[game], offsets[game + 1] - 1
-        stones[first] = 0
-        to_move[first] = BLACK
-        last_move[first] = NO_POINT
-        ko[first] = NO_POINT
-        for now in range(first, last):
-            point = np.int64(moves[game, now - first])
-            colour = to_move[now]
-            if judge_move(stones[now], neighbours, point, colour, ko[now], chain, visited) != LEGAL:
-                return game, now - first
-            stones[now + 1] = stones[now]
-            ko[now + 1], _ = place_stone(stones[now + 1], neighbours, point, colour, chain, visited)
-            last_move[now + 1] = point
-            to_move[now + 1] = BLACK + WHITE - colour
-    return -1, -1
-
-
-@njit(cache=True)
-def _mark_legal_each(stones, to_move, ko, neighbours, mask):
-    for game in range(stones.shape[0]):
-        mark_legal(stones[game], neighbours, to_move[game], ko[game], mask[game])
-
-
-@njit(cache=True)
-def _area_each(stones, neighbours):
-    games, area = stones.shape
-    owners = np.empty(area, np.int8)
-    scores = np.empty(games, np.int32)
-    for game in range(games):
-        mark_owners(stones[game], neighbours, owners)
-        scores[game] = area_difference(owners)
-    return scores
-
-
-@njit(cache=True)
-def _scatter_each(stones, symmetry, table, turned):
-    for index in range(stones.shape[0]):
-        to = table[symmetry[index]]
-        for point in range(stones.shape[1]):
-            turned[index, to[point]] = stones[index, point]

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 # Debian and its kin keep games off the PATH of many accounts.
 GAME_FOLDERS = ("/usr/games", "/usr/local/games")
+DEBIAN_PACHI = "/usr/games/pachi"  # Debian's package pachi is another program, which would hang
 INSTALL_HINTS = {
     "gnugo": "install GNU Go (Debian/Ubuntu: apt install gnugo)",
     "pachi": "install the Go engine Pachi from its releases page",
@@ -81,7 +82,10 @@ def pachi_command(seconds: float = 1.0, threads: int = 1) -> list[str]:
     """Return the command of Pachi with a fixed time for each move; raises UserError."""
     if not seconds > 0 or threads < 1:
         raise UserError(f"Pachi cannot think {seconds} s on {threads} threads; give positive numbers")
-    return [find_engine("pachi"), "-t", f"{seconds:g}", f"threads={threads}"]
+    program = find_engine("pachi")
+    if program == DEBIAN_PACHI:
+        raise UserError(f"{program} is a platform game, not the Go engine Pachi; {INSTALL_HINTS['pachi']}")
+    return [program, "-t", f"{seconds:g}", f"threads={threads}"]
 
 
 def katago_command(model: str | Path | None = None, config: str | Path | None = None) -> list[str]:
@@ -200,7 +204,7 @@ class GtpEngine:
     @property
     def stderr_tail(self) -> str:
         """The last lines the engine wrote to stderr."""
-        return "\n".join(self._errors)
+        return "\n".join(self._errors.copy())  # the reader may be adding to it
 
     def command(self, name: str, *arguments: str, timeout: float | None = None) -> str:
         """Send one command, wait for its answer and return the text after "=".
@@ -274,8 +278,9 @@ class GtpEngine:
             raise EngineError(self._failure)
         self._last_id += 1
         self._unanswered = 0
-        while not self._answers.empty():
-            self._answers.get()  # nobody asked for these
+        while not self._answers.empty():  # nobody asked for these
+            if self._answers.get() is None:
+                raise self._explain_end(line)
         answer: _Answer | None
         try:
             self._waiting = True
@@ -290,7 +295,7 @@ class GtpEngine:
             self._waiting = False
         if answer is None:
             raise self._explain_end(line)
-        if answer.id not in (None, self._last_id):
+        if answer.id not in (None, self._last_id):  # some engines leave the number out
             wrong = f"answered {line!r}, number {self._last_id}, as number {answer.id}"
             raise self._fail(wrong, "check that it speaks GTP version 2")
         return answer

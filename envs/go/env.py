@@ -186,7 +186,7 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
         self._show()
         return self._observe(), reward, terminated, truncated, self._info(reason)
 
-    def render(self) -> np.ndarray | str | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | str | None:
         """Return the picture ("rgb_array") or the board as text ("ansi"); the window of "human" is drawn by step."""
         if self.render_mode == "ansi":
             return board_text(self.game) + "\n"

@@ -2,15 +2,19 @@
 
 `GoGame` (one game) and `BatchedGo`, `replay`, `apply_moves` (many games) all call these functions, so that there is one
 implementation of capture. A board is an int8 array of `N*N` points; `neighbours` comes from `neighbour_table(N)`. The
-functions compile on first use (a few seconds) and are cached on disk by numba.
+functions compile on first use (some seconds) and numba caches them on disk. It compiles anew when a function's own file
+changes but not when the file of another function it calls does, so all of them stand in this one.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 from numba import njit
+
+Array: TypeAlias = np.ndarray  # boards int8 (N*N,), neighbours int32 (N*N, 4); scratch chain int32, visited bool (N*N,)
 
 EMPTY, BLACK, WHITE = 0, 1, 2
 NO_POINT = -1
@@ -33,7 +37,9 @@ def neighbour_table(size: int) -> np.ndarray:
 
 
 @njit(cache=True)
-def _walk_chain(board, neighbours, start, excluded, chain, visited):
+def _walk_chain(
+    board: Array, neighbours: Array, start: int, excluded: int, chain: Array, visited: Array
+) -> tuple[bool, int]:
     """Walk the chain of stones at `start` until it shows a liberty other than `excluded`.
 
     Returns (free, count). Without such a liberty `chain[:count]` holds every stone of the chain. `visited` is all False
@@ -64,7 +70,7 @@ def _walk_chain(board, neighbours, start, excluded, chain, visited):
 
 
 @njit(cache=True)
-def judge_move(board, neighbours, point, colour, ko, chain, visited):
+def judge_move(board: Array, neighbours: Array, point: int, colour: int, ko: int, chain: Array, visited: Array) -> int:
     """Return the verdict on a move under simple ko; `ko` is the point `colour` may not take, or -1. A pass is legal."""
     area = board.shape[0]
     if point == area:
@@ -91,7 +97,9 @@ def judge_move(board, neighbours, point, colour, ko, chain, visited):
 
 
 @njit(cache=True)
-def place_stone(board, neighbours, point, colour, chain, visited):
+def place_stone(
+    board: Array, neighbours: Array, point: int, colour: int, chain: Array, visited: Array
+) -> tuple[int, int]:
     """Play a legal move on `board` in place; returns (ko point of the opponent or -1, stones captured)."""
     if point == board.shape[0]:
         return NO_POINT, 0
@@ -120,7 +128,7 @@ def place_stone(board, neighbours, point, colour, chain, visited):
 
 
 @njit(cache=True)
-def play_move(board, neighbours, point, colour, ko):
+def play_move(board: Array, neighbours: Array, point: int, colour: int, ko: int) -> tuple[int, int, int]:
     """Play one move on `board` in place if it is legal; returns (verdict, next ko point, stones captured)."""
     chain = np.empty(board.shape[0], np.int32)
     visited = np.zeros(board.shape[0], np.bool_)
@@ -132,7 +140,7 @@ def play_move(board, neighbours, point, colour, ko):
 
 
 @njit(cache=True)
-def mark_legal(board, neighbours, colour, ko, out):
+def mark_legal(board: Array, neighbours: Array, colour: int, ko: int, out: Array) -> None:
     """Write into `out`, bool (N*N+1,), which moves are legal under simple ko; the last entry is the pass."""
     area = board.shape[0]
     chain = np.empty(area, np.int32)
@@ -142,7 +150,7 @@ def mark_legal(board, neighbours, colour, ko, out):
 
 
 @njit(cache=True)
-def mark_owners(board, neighbours, out):
+def mark_owners(board: Array, neighbours: Array, out: Array) -> None:
     """Write into `out`, int8 (N*N,), whose area each point is: stones, and empty regions that touch one colour only."""
     area = board.shape[0]
     region = np.empty(area, np.int32)
@@ -175,7 +183,7 @@ def mark_owners(board, neighbours, out):
 
 
 @njit(cache=True)
-def area_difference(owners):
+def area_difference(owners: Array) -> int:
     """Return Black's area minus White's for an int8 (N*N,) array of owners."""
     difference = 0
     for index in range(owners.shape[0]):
@@ -187,7 +195,7 @@ def area_difference(owners):
 
 
 @njit(cache=True)
-def find_captured_chain(board, neighbours):
+def find_captured_chain(board: Array, neighbours: Array) -> int:
     """Return a stone of some chain without liberties, or -1; no position that play can reach has one."""
     chain = np.empty(board.shape[0], np.int32)
     visited = np.zeros(board.shape[0], np.bool_)
@@ -197,3 +205,77 @@ def find_captured_chain(board, neighbours):
             if not free:
                 return point
     return NO_POINT
+
+
+# The same for many boards
+
+
+@njit(cache=True)
+def play_each(stones: Array, to_move: Array, last_move: Array, ko: Array, points: Array, neighbours: Array) -> Array:
+    """Play `points[g]` on board g of `stones`, int8 (G, N*N), where legal, in place; returns bool (G,): it was."""
+    games, area = stones.shape
+    chain = np.empty(area, np.int32)
+    visited = np.zeros(area, np.bool_)
+    played = np.zeros(games, np.bool_)
+    for game in range(games):
+        board, point, colour = stones[game], points[game], to_move[game]
+        if judge_move(board, neighbours, point, colour, ko[game], chain, visited) == LEGAL:
+            ko[game], _ = place_stone(board, neighbours, point, colour, chain, visited)
+            last_move[game] = point
+            to_move[game] = BLACK + WHITE - colour
+            played[game] = True
+    return played
+
+
+@njit(cache=True)
+def replay_all(
+    moves: Array, offsets: Array, neighbours: Array, stones: Array, to_move: Array, last_move: Array, ko: Array
+) -> tuple[int, int]:
+    """Fill in every position; returns the (game, ply) of the first illegal move, or (-1, -1)."""
+    area = stones.shape[1]
+    chain = np.empty(area, np.int32)
+    visited = np.zeros(area, np.bool_)
+    for game in range(len(offsets) - 1):
+        first, last = offsets[game], offsets[game + 1] - 1
+        stones[first] = 0
+        to_move[first] = BLACK
+        last_move[first] = NO_POINT
+        ko[first] = NO_POINT
+        for now in range(first, last):
+            point = moves[game, now - first]
+            colour = to_move[now]
+            if judge_move(stones[now], neighbours, point, colour, ko[now], chain, visited) != LEGAL:
+                return game, now - first
+            stones[now + 1] = stones[now]
+            ko[now + 1], _ = place_stone(stones[now + 1], neighbours, point, colour, chain, visited)
+            last_move[now + 1] = point
+            to_move[now + 1] = BLACK + WHITE - colour
+    return -1, -1
+
+
+@njit(cache=True)
+def mark_legal_each(stones: Array, to_move: Array, ko: Array, neighbours: Array, mask: Array) -> None:
+    """Write the legal moves of every board into `mask`, bool (G, N*N+1)."""
+    for game in range(stones.shape[0]):
+        mark_legal(stones[game], neighbours, to_move[game], ko[game], mask[game])
+
+
+@njit(cache=True)
+def area_each(stones: Array, neighbours: Array) -> Array:
+    """Return Black's area minus White's, int32 (G,)."""
+    games, area = stones.shape
+    owners = np.empty(area, np.int8)
+    scores = np.empty(games, np.int32)
+    for game in range(games):
+        mark_owners(stones[game], neighbours, owners)
+        scores[game] = area_difference(owners)
+    return scores
+
+
+@njit(cache=True)
+def scatter_each(stones: Array, symmetry: Array, table: Array, turned: Array) -> None:
+    """Move the stone on point p of board i to point `table[symmetry[i], p]` of `turned[i]`."""
+    for index in range(stones.shape[0]):
+        to = table[symmetry[index]]
+        for point in range(stones.shape[1]):
+            turned[index, to[point]] = stones[index, point]

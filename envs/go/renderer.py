@@ -296,6 +296,21 @@ def positions_from_games(games: Sequence[GoGame]) -> Positions:
     )
 
 
+def turn_frames(frames: np.ndarray, symmetry: int, geometry: BoardGeometry) -> np.ndarray:
+    """Frames (P, S, S, 3) with their boards turned as `envs.go.batch.transform` turns positions; the status strip stays.
+
+    The same as drawing the turned position, but from the picture alone.
+    """
+    side = geometry.size * geometry.pitch - 2 * geometry.offset if geometry.style == "paper" else geometry.size * geometry.cell
+    board = frames[:, :side, :side]
+    board = board[:, ::-1] if symmetry & 1 else board
+    board = board[:, :, ::-1] if symmetry & 2 else board
+    board = board.swapaxes(1, 2) if symmetry & 4 else board
+    turned = frames.copy()
+    turned[:, :side, :side] = board
+    return turned
+
+
 def _nearest_kinds(frames: np.ndarray, geometry: BoardGeometry) -> tuple[np.ndarray, np.ndarray]:
     """Kind of every tile by smallest squared distance: (P, cells, cells) int64, and the distance per tile row (float32)."""
     g, renderer = geometry, renderer_for(geometry)

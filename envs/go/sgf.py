@@ -7,7 +7,6 @@ sizes, handicap and setup stones. The main line is followed; side lines are coun
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -159,19 +158,14 @@ def write_sgf(game: GoGame, path: str | Path, **details: Any) -> Path:
     """
     path = Path(path)
     data = format_sgf(game, **details)
-    temporary = ""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        os.chmod(temporary, 0o644)  # temporary files are private; a game record is not
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
-        raise
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 

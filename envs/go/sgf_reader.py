@@ -158,7 +158,7 @@ def _read_game(data: bytes, source: str, only_size: int | None) -> SgfGame:
     komi = _parse_komi(_raw(root, "KM", ""), notes)
     variations = _count_variations(tree)
     if variations:
-        notes.append(f"{variations} side lines were left out; the main line was read")
+        notes.append(f"the main line was read; side lines left out: {variations}")
     game, comments, root_comment = _replay(record, size, komi, notes)
     stones = game.initial_stones.reshape(-1)
     first = record.get_root()

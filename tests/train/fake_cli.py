@@ -8,7 +8,6 @@ from pathlib import Path
 from train import registry
 from train.__main__ import main
 
-
 FAKE_STAGES = {"first": "tests.train.fakes:FakeStage", "second": "tests.train.fakes:FakeStage"}
 
 
@@ -26,7 +25,8 @@ def write_conf(folder: Path) -> Path:
         "model/small.yaml": "width: 4\n",
         "model/tiny.yaml": "width: 2\n",
         "stage/first.yaml": (
-            "_target_: tests.train.fakes.FakeConfig\nwidth: ${model.width}\nseed: ${trainer.seed}\npause: 0.0\n"
+            "_target_: tests.train.fakes.FakeConfig\nwidth: ${model.width}\n"
+            "seed: ${trainer.seed}\npause: 0.0\ndropout: 0.5\n"
         ),
         "stage/second.yaml": (
             "# @package _global_\ntrainer: {lr: 0.02}\n"

@@ -22,14 +22,15 @@ class FakeConfig:
     seed: int = 0
     source: str | None = None
     diverge_at: int | None = None
+    dropout: float = 0.5
 
 
 class FakeModel(nn.Module):
-    """(x, y) -> mean squared error; half of the inputs dropped."""
+    """(x, y) -> mean squared error; by default half of the hidden values are dropped."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(width, 8), nn.LayerNorm(8), nn.Dropout(0.5), nn.Linear(8, 1))
+        self.layers = nn.Sequential(nn.Linear(width, 8), nn.LayerNorm(8), nn.Dropout(dropout), nn.Linear(8, 1))
         self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -51,14 +52,15 @@ class FakeStage:
         if config.source is not None:
             load_checkpoint(config.source)
         torch.manual_seed(config.seed)
-        self.model: nn.Module = FakeModel(config.width)
+        self.model: nn.Module = FakeModel(config.width, config.dropout)
         self.ranks: list[tuple[int, int, int, int]] = []
         self.shares: list[float] = []
 
     def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> tuple[Tensor, Tensor]:
         self.ranks.append((step, micro, rank, world_size))
         time.sleep(self.config.pause)
-        generator = torch.Generator().manual_seed(hash((self.config.seed, step, micro, rank)) % 2**31)
+        place = micro * world_size + rank  # two ranks with one micro step see what one rank with two sees
+        generator = torch.Generator().manual_seed(hash((self.config.seed, step, place)) % 2**31)
         x = torch.randn(batch_size, self.config.width, generator=generator)
         if step == self.config.diverge_at:
             x = x * float("nan")
@@ -76,6 +78,8 @@ class FakeStage:
         return {"eval_loss": float(model(self.batch(10**6, 0, 0, 1, 64))[0])}
 
     def flops_per_sample(self) -> float:
+        device = next(self.model.parameters()).device  # running the model to count must not change the training
+        self.model((torch.zeros(2, self.config.width, device=device), torch.zeros(2, 1, device=device)))
         return 6.0 * (8 * self.config.width + 8)
 
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, Any]) -> None:

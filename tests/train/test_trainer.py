@@ -17,21 +17,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
-from torch import nn
 
 from agents.checkpoint import load_checkpoint, read_tensors
 from envs.errors import UserError
 from tests.train.fakes import FakeConfig, FakeStage
 from train import state
-from train.hardware import choose_precision, measure_peak
-from train.meters import Averages, duration, number, quantity
-from train.optim import Ema, parameter_groups
-from train.prefetch import Prefetcher
 from train.settings import Budget, TrainerConfig, learning_rate
 from train.state import Clock, load_state, save_state
 from train.stopping import Interrupted
-from train.trainer import Trainer, train_step
+from train.trainer import Trainer
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +35,14 @@ def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(out: Path, **changes: Any) -> TrainerConfig:
-    values: dict[str, Any] = {"steps": 12, "batch_size": 8, "warmup_steps": 3, "log_every": 4, "devices": "cpu", "lr": 0.02}
+    values: dict[str, Any] = {
+        "steps": 12,
+        "batch_size": 8,
+        "warmup_steps": 3,
+        "log_every": 4,
+        "devices": "cpu",
+        "lr": 0.02,
+    }
     return TrainerConfig(out=out, **{**values, **changes})
 
 
@@ -55,7 +56,9 @@ def weights(out: Path) -> dict[str, bytes]:
     saved = load_state(out / "state")
     assert saved is not None
     return {
-        f"{part}/{key}": tensor.numpy().tobytes() for part, all_of in saved.parts.items() for key, tensor in all_of.items()
+        f"{part}/{key}": tensor.numpy().tobytes()
+        for part, all_of in saved.parts.items()
+        for key, tensor in all_of.items()
     }
 
 
@@ -157,16 +160,16 @@ def test_learning_rate_warms_up_and_follows_a_cosine(tmp_path: Path) -> None:
 # -- stopping and going on -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_and_resumed_is_bit_identical(tmp_path: Path, number: int) -> None:
-    train(tmp_path / "whole", accumulate=2)
-    with pytest.raises(Interrupted, match="stopped at step 4, .*run the same command again"):
-        train(tmp_path / "parts", accumulate=2, stage=StopAt(FakeConfig(), 7, number))
+@pytest.mark.parametrize(("number", "optimizer"), [(signal.SIGINT, "adamw"), (signal.SIGTERM, "muon")])
+def test_stopped_and_resumed_is_bit_identical(tmp_path: Path, number: int, optimizer: str) -> None:
+    train(tmp_path / "whole", accumulate=2, optimizer=optimizer)
+    with pytest.raises(Interrupted, match=r"stopped at step 4, .*run the same command again"):
+        train(tmp_path / "parts", accumulate=2, stage=StopAt(FakeConfig(), 7, number), optimizer=optimizer)
     assert signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL), "handlers are put back"
     assert not (tmp_path / "parts" / "finished.json").exists()
     random.seed(1), np.random.seed(1), torch.manual_seed(1)  # another process has other random states
     stage = FakeStage(FakeConfig())
-    train(tmp_path / "parts", accumulate=2, stage=stage)
+    train(tmp_path / "parts", accumulate=2, stage=stage, optimizer=optimizer)
     assert min(step for step, *_ in stage.ranks) == 4, "done steps are not done again"
     assert weights(tmp_path / "parts") == weights(tmp_path / "whole")
     steps = [json.loads(line)["step"] for line in (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()]
@@ -213,6 +216,27 @@ def test_the_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"stage.seed=0 where this command says 7"):
         train(tmp_path / "run", stage=FakeStage(FakeConfig(seed=7)))
     train(tmp_path / "run", log_every=2, checkpoint_every_minutes=1)  # these do not change what is learned
+
+
+def test_a_run_of_an_older_version_goes_on(tmp_path: Path) -> None:
+    """A setting added since had its default then."""
+    train(tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    record = json.loads(path.read_text())
+    del record["trainer"]["min_lr_ratio"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"trainer.min_lr_ratio=0.05 where this command says 0.5"):
+        train(tmp_path / "run", min_lr_ratio=0.5)
+    train(tmp_path / "run", steps=13)
+
+
+def test_a_full_disk_at_a_log_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("train.meters.Reporter.record", refuse)
+    with pytest.raises(UserError, match=r"cannot write to .*: No space left on device; the last state is kept"):
+        train(tmp_path / "run")
 
 
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
@@ -306,6 +330,18 @@ def test_random_states_come_back() -> None:
     assert draw() == first
 
 
+def test_random_states_of_another_rank_come_back() -> None:
+    cpu = torch.device("cpu")
+    ranks = []
+    for seed in (1, 2):
+        random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
+        ranks.append((state.rng_tensors(cpu), random.random(), np.random.random(), float(torch.rand(()))))
+    stacked = {key: torch.stack([rank[0][key] for rank in ranks]) for key in ranks[0][0]}
+    for number_of, (_, *drawn) in enumerate(ranks):
+        state.restore_rng({key: tensor[number_of] for key, tensor in stacked.items()}, cpu)
+        assert [random.random(), np.random.random(), float(torch.rand(()))] == drawn
+
+
 def test_state_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         train(tmp_path / "run", stage=StopAt(FakeConfig(), 3))
@@ -315,134 +351,30 @@ def test_state_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"'layers.0.weight' of shape \(8, 4\) where the model needs \(8, 5\)"):
         state.restore_model(stage.model, saved, "model")
     optimizer = torch.optim.AdamW(stage.model.parameters())
-    with pytest.raises(UserError, match="'layers.0.weight/exp_avg', which fits no parameter"):
+    with pytest.raises(UserError, match=r"'layers.0.weight/exp_avg', which fits no parameter"):
         state.restore_optimizer(stage.model, optimizer, saved.parts["optimizer"])
 
 
-# -- the pieces ------------------------------------------------------------------------------------------------------
+# -- devices -----------------------------------------------------------------------------------------------------------
 
 
-def test_train_step_averages_micro_batches() -> None:
-    """Two micro batches of 4 give the step of one batch of 8."""
-    fabric = Fabric(accelerator="cpu", devices=1)
-    x, y = torch.randn(8, 3), torch.randn(8, 1)
-    results = []
-    for cut in ([(x, y)], [(x[:4], y[:4]), (x[4:], y[4:])]):
-        torch.manual_seed(0)
-        layer = nn.Linear(3, 1)
-
-        class Forward(nn.Module):
-            def __init__(self, layer: nn.Linear) -> None:
-                super().__init__()
-                self.layer = layer
-
-            def forward(self, box: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-                inputs, targets = box()
-                return (self.layer(inputs) - targets).square().mean(), {"half": torch.tensor(0.5)}
-
-        forward, optimizer = fabric.setup(Forward(layer), torch.optim.SGD(layer.parameters(), lr=0.1))
-        metrics = train_step(fabric, forward, optimizer, cut, accumulate=len(cut), clip=0.1)
-        results.append((layer.weight.detach().clone(), metrics))
-    (one, whole), (two, halves) = results
-    torch.testing.assert_close(one, two)
-    for key in ("loss", "grad_norm", "half"):
-        torch.testing.assert_close(whole[key], halves[key])
-    assert not whole["loss"].requires_grad
-
-
-def test_only_matrices_decay() -> None:
-    model = nn.ModuleDict({"linear": nn.Linear(3, 3), "norm": nn.LayerNorm(3), "table": nn.Embedding(5, 3)})
-    model.register_parameter("position_embedding", nn.Parameter(torch.zeros(4, 3)))
-    model["frozen"] = nn.Linear(2, 2).requires_grad_(False)
-    decayed, others = parameter_groups(model, 0.1)
-    assert [tuple(parameter.shape) for parameter in decayed["params"]] == [(3, 3)] and decayed["weight_decay"] == 0.1
-    assert len(others["params"]) == 5 and others["weight_decay"] == 0.0
-
-
-def test_running_average_warms_up() -> None:
-    layer = nn.Linear(1, 1, bias=False)
-    nn.init.zeros_(layer.weight)
-    ema = Ema(layer, 0.999)
-    nn.init.ones_(layer.weight)
-    ema.update(0)
-    assert float(ema.model.weight) == pytest.approx(0.9)  # decay 1/10
-    ema.update(10**6)
-    assert float(ema.model.weight) == pytest.approx(0.9 + 0.001 * 0.1)
-
-
-def test_data_comes_in_order_and_errors_come_out() -> None:
-    made: list[tuple[int, int]] = []
-
-    def make(step: int, micro: int) -> tuple[int, int]:
-        if step == 5:
-            raise ValueError("no more data")
-        made.append((step, micro))
-        return step, micro
-
-    data = Prefetcher(make, step=3, micros=2, depth=2)
-    assert [data.get() for _ in range(4)] == [(3, 0), (3, 1), (4, 0), (4, 1)]
-    with pytest.raises(ValueError, match="no more data"):
-        data.get()
-    data.close()
-
-
-def test_precision_is_chosen_by_what_the_device_does_natively(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-    monkeypatch.setattr("train.hardware._cpu_flags", lambda: frozenset({"avx2", "fma"}))
-    assert choose_precision("auto", cpu) == "fp32"
-    assert choose_precision("bf16", cpu) == "bf16"
-    monkeypatch.setattr("train.hardware._cpu_flags", lambda: frozenset({"avx2", "avx512_bf16"}))
-    assert choose_precision("auto", cpu) == "bf16"
+def test_compile_without_a_compiler_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("train.trainer.has_cpp_compiler", lambda: False)
+    with caplog.at_level(logging.INFO, logger="train"):
+        train(tmp_path / "run", steps=2, compile=True)
+    assert "no C++ compiler found, going on without trainer.compile" in caplog.text
 
 
 def test_bf16_runs(tmp_path: Path) -> None:
     assert math.isfinite(train(tmp_path / "run", steps=2, precision="bf16")["eval_loss"])
 
 
-def test_peak_is_measured() -> None:
-    assert 1e8 < measure_peak(torch.device("cpu"), "fp32", seconds=0.0) < 1e14
-
-
-def test_averages() -> None:
-    averages = Averages()
-    averages.add({"a": torch.tensor(1.0), "b": 2.0})
-    averages.add({"a": torch.tensor(3.0)})
-    assert {key: float(value) for key, value in averages.take().items()} == {"a": 2.0, "b": 2.0}
-    assert averages.take() == {}
-
-
-def test_numbers_for_readers() -> None:
-    assert [duration(5), duration(245), duration(3723)] == ["0:05", "4:05", "1:02:03"]
-    assert [number(0.0), number(0.5), number(2e-5), number(123456.0)] == ["0", "0.5", "2.00e-05", "1.23e+05"]
-    assert [quantity(12), quantity(1_250_000), quantity(4.3e10)] == ["12 ", "1.25 M", "43 G"]
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("lr", "fast", "trainer.lr is 'fast'"),
-        ("lr", 0, "trainer.lr is 0"),
-        ("minutes", -3, "trainer.minutes is -3"),
-        ("steps", 2.5, "trainer.steps is 2.5; choose a whole number"),
-        ("batch_size", 0, "trainer.batch_size is 0"),
-        ("accumulate", True, "trainer.accumulate is True"),
-        ("ema", 1.0, r"trainer.ema is 1.0; choose a number in \[0, 1\)"),
-        ("betas", [0.9], r"trainer.betas is \[0.9\]"),
-        ("precision", "fp8", "trainer.precision is 'fp8'; choose one of auto, fp32, bf16"),
-        ("devices", "tpu", "trainer.devices is 'tpu'"),
-        ("num_processes", 0, "trainer.num_processes is 0"),
-        ("compile", "yes", "trainer.compile is 'yes'; choose true or false"),
-    ],
-)
-def test_settings_out_of_range(tmp_path: Path, key: str, value: object, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        settings(tmp_path, **{key: value})
-
-
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with pytest.raises(UserError, match="trainer.devices is 'cuda', but there is no such device here"):
+    with pytest.raises(UserError, match=r"trainer.devices is 'cuda', but there is no such device here"):
         train(tmp_path / "run", devices="cuda")
 
 

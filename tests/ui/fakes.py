@@ -45,7 +45,8 @@ class FakeAgent:
         imagined = self._imagine(frame, best.point) if imagine else None
         milliseconds = (time.perf_counter() - start) * 1000
         return Decision(
-            best.point, Thought(frame, imagined, candidates, rejected, best.probability, milliseconds, "a fake for tests")
+            best.point,
+            Thought(frame, imagined, candidates, rejected, best.probability, milliseconds, "a fake for tests"),
         )
 
     def _imagine(self, frame: np.ndarray, point: int) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""A second opinion on the rules: sgfmill's boards, slow and written by others, with ko and suicide added by comparison."""
+"""A second opinion on the rules: sgfmill's boards, slow and written by others; and boards drawn as text."""
 
 from __future__ import annotations
 
 import numpy as np
 from sgfmill import boards
 
+from envs.go.coords import gtp_to_point
 from envs.go.rules import BLACK, WHITE, GoGame
 
 _LETTERS = {None: 0, "b": BLACK, "w": WHITE}
@@ -50,11 +51,10 @@ class Reference:
         return reason
 
     def play(self, point: int) -> None:
-        self.ko_point, board = -1, self.board
-        if point != self.size**2:
-            _, board, self.ko_point = self.attempt(point)
-        self.board = board
-        self.seen.add(self.key(board))
+        """Play a legal move."""
+        ko = None if point == self.size**2 else self.board.play(*divmod(point, self.size), "bw"[self.to_move - BLACK])
+        self.ko_point = -1 if ko is None else ko[0] * self.size + ko[1]
+        self.seen.add(self.key(self.board))
         self.to_move = BLACK + WHITE - self.to_move
 
     def area(self) -> int:
@@ -82,3 +82,14 @@ def text_from_stones(stones: np.ndarray) -> str:
 def picture(text: str) -> str:
     """Return a drawing as `text_from_stones` writes it."""
     return "\n".join("".join(line.split()) for line in text.strip().splitlines())
+
+
+def play(game: GoGame, *names: str) -> None:
+    """Play points by their GTP names, colours by turns."""
+    for name in names:
+        game.play(gtp_to_point(name, game.size))
+
+
+def shown(game: GoGame) -> str:
+    """Return the board of a game as text."""
+    return text_from_stones(game.stones)

@@ -1,4 +1,4 @@
-"""One game: named situations, and agreement with an independent board over thousands of random games."""
+"""One game: agreement with an independent board over thousands of random games; turns, setup, undo and counting."""
 
 from __future__ import annotations
 
@@ -19,17 +19,7 @@ from envs.go.rules import (
     opponent,
     own_eyes,
 )
-from tests.envs.go.reference import Reference, game_from_text, picture, text_from_stones
-
-
-def play(game: GoGame, *names: str) -> None:
-    for name in names:
-        game.play(gtp_to_point(name, game.size))
-
-
-def shown(game: GoGame) -> str:
-    return text_from_stones(game.stones)
-
+from tests.envs.go.reference import Reference, game_from_text, picture, play, shown, text_from_stones
 
 # Agreement with an independent implementation
 
@@ -42,14 +32,16 @@ def test_random_games_agree_with_the_reference(sizes: tuple[int, ...], games: in
     for number in range(games):
         size = sizes[number % len(sizes)]
         game, reference = GoGame(size, komi=0.5), Reference(size)
-        for _ in range(most_plies):
+        for ply in range(most_plies):
             if game.is_over:
                 break
             mask = game.legal_mask()
-            tried = int(rng.integers(size * size))
-            assert game.why_illegal(tried) == reference.why_illegal(tried)
-            assert mask[tried] == (reference.why_illegal(tried) is None)
-            move = int(rng.choice(np.flatnonzero(mask)))
+            if ply % 8 == 0:
+                tried = int(rng.integers(size * size))
+                assert game.why_illegal(tried) == reference.why_illegal(tried)
+                assert mask[tried] == (reference.why_illegal(tried) is None)
+            legal = np.flatnonzero(mask)
+            move = int(legal[rng.integers(len(legal))])
             game.play(move)
             reference.play(move)
             assert game.ko_point == reference.ko_point
@@ -61,10 +53,10 @@ def test_random_games_agree_with_the_reference(sizes: tuple[int, ...], games: in
 def test_every_legal_mask_of_small_games_agrees_with_the_reference(ko_rule: str) -> None:
     rng = np.random.default_rng(7)
     repeats = 0
-    for number in range(120):
+    for number in range(60):
         size = 2 + number % 4
         game, reference = GoGame(size, ko_rule=ko_rule), Reference(size)
-        for _ in range(60):
+        for _ in range(50):
             reasons = [reference.why_illegal(point, superko=ko_rule == "positional") for point in range(size**2 + 1)]
             repeats += reasons.count("superko")
             assert [game.why_illegal(point) for point in range(size**2 + 1)] == reasons
@@ -97,246 +89,6 @@ def test_undo_retraces_a_game_exactly() -> None:
         )  # fmt: skip
     with pytest.raises(UserError, match="no move to undo"):
         game.undo()
-
-
-# Captures
-
-
-@pytest.mark.parametrize(
-    ("before", "move", "after"),
-    [
-        ("OX. / ... / ...", "A2", ".X. / X.. / ..."),
-        (".X. / XOX / ...", "B1", ".X. / X.X / .X."),
-        ("OOX / X.. / ...", "B2", "..X / XX. / ..."),
-        ("OO. / XX. / ...", "C3", "..X / XX. / ..."),
-        (".XO / XO. / OX.", "C2", ".XO / X.X / OX."),
-    ],
-    ids=["corner", "middle", "edge", "edge from the end", "only the stone without liberties"],
-)
-def test_captures(before: str, move: str, after: str) -> None:
-    game = game_from_text(before.replace("/", "\n"))
-    play(game, move)
-    assert shown(game) == picture(after.replace("/", "\n"))
-
-
-def test_merged_chains_live_and_die_together() -> None:
-    game = game_from_text("""
-        . O . . .
-        O X . O .
-        . O X O .
-        . . O . .
-        . . . . .""")
-    play(game, "C4")  # one chain of three with one liberty
-    assert game.captures == {BLACK: 0, WHITE: 0}
-    play(game, "C5")
-    assert game.captures == {BLACK: 0, WHITE: 3}
-    assert shown(game) == picture("""
-        . O O . .
-        O . . O .
-        . O . O .
-        . . O . .
-        . . . . .""")
-
-
-def test_one_stone_captures_chains_on_all_sides() -> None:
-    game = game_from_text("""
-        . . X . .
-        . X O X .
-        X O . O X
-        . X O X .
-        . . X . .""")
-    play(game, "C3")
-    assert shown(game) == picture("""
-        . . X . .
-        . X . X .
-        X . X . X
-        . X . X .
-        . . X . .""")
-    assert game.captures == {BLACK: 4, WHITE: 0}
-    assert game.ko_point == -1
-
-
-def test_a_chain_as_large_as_the_board_is_captured_whole() -> None:
-    size = 25
-    border = [p for p in range(1, size**2) if p // size in (0, size - 1) or p % size in (0, size - 1)]
-    inside = [p for p in range(1, size**2) if p not in border]
-    game = GoGame(size, komi=0)
-    game.place_stones(border, inside[1:])
-    assert game.why_illegal(inside[0], WHITE) == "suicide"
-    game.play(inside[0])
-    assert game.captures == {BLACK: len(inside) - 1, WHITE: 0}
-    assert game.area_score() == size**2
-
-
-def test_snapback() -> None:
-    game = game_from_text("""
-        . . O X .
-        O O O X .
-        X X X X .
-        . . . . .
-        . . . . .""")
-    play(game, "B5", "A5")  # thrown in, and taken
-    assert game.captures == {BLACK: 0, WHITE: 1}
-    assert game.ko_point == -1
-    play(game, "B5")
-    assert game.captures == {BLACK: 5, WHITE: 1}
-    assert shown(game) == picture("""
-        . X . X .
-        . . . X .
-        X X X X .
-        . . . . .
-        . . . . .""")
-
-
-# Suicide
-
-
-def test_suicide_of_one_stone_is_illegal() -> None:
-    game = game_from_text("""
-        . X . .
-        X . X .
-        . X . .
-        . . . .""")
-    for name in ("A4", "B3"):
-        assert game.why_illegal(gtp_to_point(name, 4), WHITE) == "suicide"
-        assert game.why_illegal(gtp_to_point(name, 4), BLACK) is None
-
-
-def test_suicide_of_many_stones_is_illegal_and_capturing_them_is_not() -> None:
-    game = game_from_text("""
-        . X O . .
-        X X O . .
-        O O O . .
-        . . . . .
-        . . . . .""")
-    with pytest.raises(IllegalMoveError, match="Black cannot play A5: the stone would have no liberty") as caught:
-        play(game, "A5")
-    assert (caught.value.reason, caught.value.point, caught.value.colour) == ("suicide", 0, BLACK)
-    assert game.history == []
-    game.play(0, WHITE)
-    assert game.captures == {BLACK: 0, WHITE: 3}
-
-
-# Ko and superko
-
-KO = """
-    . X O .
-    X . X O
-    . X O .
-    . . . ."""
-
-
-def test_a_ko_may_be_retaken_only_after_a_move_elsewhere() -> None:
-    game = game_from_text(KO, to_move=WHITE)
-    play(game, "B3")
-    assert game.captures[WHITE] == 1
-    assert game.ko_point == gtp_to_point("C3", 4)
-    assert not game.legal_mask()[game.ko_point]
-    with pytest.raises(IllegalMoveError, match="Black cannot play C3: it would retake the ko at once") as caught:
-        play(game, "C3")
-    assert caught.value.reason == "ko"
-    play(game, "A1", "D1")
-    assert game.ko_point == -1
-    play(game, "C3")
-    assert game.captures == {BLACK: 1, WHITE: 1}
-    assert game.ko_point == gtp_to_point("B3", 4)
-
-
-def test_the_ko_binds_only_the_side_that_lost_the_stone() -> None:
-    game = game_from_text(KO, to_move=WHITE)
-    play(game, "B3")
-    assert game.why_illegal(game.ko_point, BLACK) == "ko"
-    assert game.legal_mask(WHITE)[game.ko_point]
-    game.play(game.ko_point, WHITE)
-    assert shown(game).splitlines()[1] == "XOOO"
-
-
-def test_a_pass_lifts_the_ko() -> None:
-    game = game_from_text(KO, to_move=WHITE)
-    play(game, "B3", "pass", "A1")
-    assert game.why_illegal(gtp_to_point("C3", 4)) is None
-
-
-def test_ko_in_the_corner() -> None:
-    game = game_from_text("""
-        . X O .
-        X O . .
-        . . . .
-        . . . .""", to_move=WHITE)  # fmt: skip
-    play(game, "A4")
-    assert game.ko_point == gtp_to_point("B4", 4)
-    assert game.why_illegal(game.ko_point) == "ko"
-
-
-def test_taking_one_stone_after_losing_two_is_no_ko() -> None:
-    game = game_from_text("""
-        . X X O .
-        X O O . .
-        . . . . .
-        . . . . .
-        . . . . .""", to_move=WHITE)  # fmt: skip
-    play(game, "A5")
-    assert game.captures == {BLACK: 0, WHITE: 2}
-    assert game.ko_point == -1
-    play(game, "B5")
-    assert game.captures == {BLACK: 1, WHITE: 2}
-    assert game.ko_point == -1
-
-
-def cycle_of_three_kos() -> tuple[str, list[int]]:
-    """Three kos, of which White can take the outer two and Black the middle one, and six moves that restore them."""
-    rows = [". X O . " * 3, "X . X O  X O . O  X . X O", ". X O . " * 3] + [". " * 12] * 9
-    return "\n".join(rows), [12 + col for col in (1, 6, 9, 2, 5, 10)]
-
-
-def test_a_triple_ko_goes_round_under_simple_ko() -> None:
-    board, moves = cycle_of_three_kos()
-    game = game_from_text(board, to_move=WHITE)
-    for _ in range(2):
-        for point in moves:
-            game.play(point)
-        assert shown(game) == picture(board)
-    assert game.captures == {BLACK: 6, WHITE: 6}
-
-
-def test_superko_stops_a_triple_ko() -> None:
-    board, moves = cycle_of_three_kos()
-    game = game_from_text(board, to_move=WHITE, ko_rule="positional")
-    for point in moves[:-1]:
-        game.play(point)
-    assert game.ko_point not in (-1, moves[-1])
-    assert not game.legal_mask()[moves[-1]]
-    with pytest.raises(IllegalMoveError, match="it would repeat an earlier position of the whole board") as caught:
-        game.play(moves[-1])
-    assert caught.value.reason == "superko"
-    game.play(143)  # a stone elsewhere makes the position a new one, and the cycle may begin again
-    game.play(142)
-    assert game.why_illegal(moves[-1]) is None
-
-
-@pytest.mark.parametrize(("ko_rule", "reason"), [("simple", None), ("positional", "superko")])
-def test_sending_two_and_returning_one_repeats_only_under_simple_ko(ko_rule: str, reason: str | None) -> None:
-    board = """
-        . X . O .
-        X O O . .
-        . . . . .
-        . . . . .
-        . . . . ."""
-    game = game_from_text(board, to_move=WHITE, ko_rule=ko_rule)
-    play(game, "pass", "C5", "A5")
-    assert game.why_illegal(gtp_to_point("B5", 5)) == reason
-    if reason is None:
-        play(game, "B5")
-        assert shown(game) == picture(board)
-
-
-def test_superko_includes_simple_ko_and_never_forbids_a_pass() -> None:
-    game = game_from_text(KO, to_move=WHITE, ko_rule="positional")
-    play(game, "B3")
-    assert game.why_illegal(game.ko_point) == "ko"
-    play(game, "pass", "A1")
-    assert game.why_illegal(gtp_to_point("C3", 4)) is None, "with A1 on the board the position is a new one"
-    assert game.why_illegal(game.area) is None
 
 
 # Turns, ends, setup
@@ -377,7 +129,7 @@ def test_two_passes_end_the_game_until_it_is_resumed_or_undone() -> None:
     play(game, "pass")
     game.resume()
     play(game, "A1")
-    assert game.stones[4, 0] == BLACK or game.stones[4, 0] == WHITE
+    assert game.stones[4, 0] == WHITE
 
 
 def test_resigning_ends_the_game_and_can_be_taken_back() -> None:
@@ -496,31 +248,31 @@ def test_impossible_komi_and_ko_rules_are_refused() -> None:
 # Counting
 
 DIVIDED = """
-    O X . O .
-    X X . O O
-    . X . O .
+    O . X O .
+    . . X O .
     X X . O .
-    . X . O ."""
+    X . X O .
+    . . X O O"""
 
 
 def test_area_counts_stones_and_regions_of_one_colour() -> None:
     game = game_from_text(DIVIDED)
     assert text_from_stones(game.area_owner()) == picture("""
-        O X . O O
+        O . X O O
+        . . X O O
         X X . O O
-        X X . O O
-        X X . O O
-        X X . O O""")
-    assert game.area_score() == 9 - 11
+        X X X O O
+        X X X O O""")
+    assert game.area_score() == 10 - 11
     game.komi = 0.5
-    assert game.result_text() == "W+2.5"
+    assert game.result_text() == "W+1.5"
 
 
 def test_dead_stones_are_taken_off_before_counting() -> None:
     game = game_from_text(DIVIDED)
     assert game.area_owner(dead=[0])[0, 0] == BLACK
-    assert game.area_score(dead=[0]) == 0
-    assert game.result_text(dead=[0]) == "0"
+    assert game.area_score(dead=[0]) == 14 - 10
+    assert game.result_text(dead=[0]) == "B+4.0"
     assert game.stones[0, 0] == WHITE, "counting changes nothing"
     with pytest.raises(UserError, match="point 25 is off the 5x5 board"):
         game.area_score(dead=[25])
@@ -539,14 +291,15 @@ def test_result_texts(komi: float, text: str) -> None:
 
 def test_own_eyes() -> None:
     game = game_from_text("""
-        . X . X .
-        X X X X O
-        . X O X X
-        O . X . X
-        . X X X .""")
-    eyes = own_eyes(game, BLACK)
-    names = {point_to_gtp(int(point), 5) for point in np.flatnonzero(eyes)}
-    assert names == {"A5", "C5", "D2", "E1"}
+        . X . X O
+        X X X O .
+        . . X . X
+        . X . X O
+        . . X O .""")
+    eyes = [point_to_gtp(int(point), 5) for point in np.flatnonzero(own_eyes(game, BLACK))]
+    assert eyes == ["A5", "C2"], "C5 is false at the edge; one foreign corner does not hurt C2"
+    game.play(gtp_to_point("B1", 5), WHITE)
+    assert not own_eyes(game, BLACK)[3, 2]
     assert not own_eyes(game, WHITE).any()
 
 

@@ -1,0 +1,237 @@
+"""GoAgent: a board's picture in, a move out, through VideoWorld alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from agents.agent import Candidate, Decision, Rejection, Thought
+from agents.checkpoint import CheckpointError, load_checkpoint, load_into, save_checkpoint
+from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, TokenizerConfig, WorldConfig
+from agents.videoworld.dynamics import LatentDynamicsModel
+from agents.videoworld.inverse_dynamics import InverseDynamics
+from agents.videoworld.tokenizer import FrameTokenizer
+from agents.videoworld.transformer import VideoTransformer
+from agents.videoworld.world import VideoWorld
+from envs.errors import UserError
+from envs.go.batch import INVERSE_SYMMETRY, symmetry_table
+from envs.go.renderer import BoardGeometry, read_move, turn_frames
+
+KIND = "go_agent"
+READERS = ("codes", "frames")
+CANDIDATES = 10  # shown in a thought
+FRAMES_READ = 16  # likeliest codes whose frames the frame reader looks at
+
+
+class GoModel(nn.Module):
+    """All networks behind a Go agent, and the frames they know."""
+
+    def __init__(
+        self,
+        tokenizer: FrameTokenizer,
+        dynamics: LatentDynamicsModel,
+        transformer: VideoTransformer,
+        inverse_dynamics: InverseDynamics,
+        geometry: BoardGeometry,
+    ) -> None:
+        super().__init__()
+        self.world = VideoWorld(tokenizer, transformer, dynamics)
+        self.inverse_dynamics = inverse_dynamics
+        self.geometry = geometry
+
+    @torch.inference_mode()
+    def code_logprobs(self, frames: Tensor) -> Tensor:
+        """Frames uint8 (B, S, S, 3) -> log probabilities of the coming change's code (B, code_size)."""
+        return self.world.predict(frames[:, None], with_frames=False).distribution[:, 0]
+
+    @torch.inference_mode()
+    def move_probabilities(self, frames: Tensor, reader: str = "codes") -> Tensor:
+        """Frames uint8 (B, S, S, 3) -> probabilities (B, N*N + 1) of the move that is played next.
+
+        reader "codes": the inverse dynamics say what each code means. "frames": no labels at all; the frames that follow under
+        the likeliest codes are drawn, and a move is where a stone appears in them.
+        """
+        if reader == "codes":
+            vectors = self.world.tokenizer.vectors(self.world.tokenizer.encode(frames)).flatten(1, 2)
+            return self.inverse_dynamics.move_distribution(self.code_logprobs(frames), vectors)
+        encoded = self.read(frames)
+        logprobs = self.logits(encoded).log_softmax(-1)
+        scores, codes = logprobs.topk(FRAMES_READ)
+        weights = scores.softmax(-1).double().cpu().numpy()
+        moves = np.stack(
+            [
+                read_move(frames.cpu().numpy(), self.following(frames, codes[:, i]).cpu().numpy(), self.geometry)
+                for i in range(codes.shape[1])
+            ],
+            axis=1,
+        )  # (B, FRAMES_READ)
+        probabilities = np.zeros((len(frames), self.geometry.size**2 + 2))
+        np.add.at(probabilities, (np.arange(len(frames))[:, None], moves), weights)  # -1, no move, falls into the last column
+        return torch.from_numpy(probabilities[:, :-1]).float()
+
+    def read(self, frames: Tensor) -> Any:
+        """The transformer's state after one known frame a board."""
+        ids = self.world.tokenizer.encode(frames[:, None])
+        none = torch.zeros(len(frames), 0, self.world.config.codes, dtype=torch.long, device=frames.device)
+        return self.world.transformer.read(ids, none)
+
+    def logits(self, encoded: Any) -> Tensor:
+        """Code logits (B, code_size) after `read`."""
+        from agents.videoworld.sampling import GREEDY
+
+        return self.world.sample_codes(encoded, 1, GREEDY)[2][:, 0]
+
+    @torch.inference_mode()
+    def following(self, frames: Tensor, codes: Tensor) -> Tensor:
+        """The frames uint8 (B, S, S, 3) that follow `frames` under `codes` (B,), as the world model foresees them."""
+        ids = self.world.next_frame(self.read(frames), 1, codes[:, None])
+        return self.world.tokenizer.decode(ids[:, None])[:, 0]
+
+
+class GoAgent:
+    """Plays either colour from frames. `legal` only crosses out moves the rules forbid; nothing is searched.
+
+    Args:
+        model: the networks.
+        temperature: 0 plays the likeliest move; 1 samples from the move distribution.
+        symmetries: 1, or 8 to average the prediction over the board's symmetries (of the picture).
+        reader: "codes" (inverse dynamics) or "frames" (label-free, from imagined pixels).
+        seed: of the sampling.
+        name: shown to people.
+    """
+
+    def __init__(
+        self,
+        model: GoModel,
+        *,
+        temperature: float = 0.0,
+        symmetries: int = 1,
+        reader: str = "codes",
+        seed: int = 0,
+        name: str = "VideoWorld",
+    ) -> None:
+        if not 0 <= temperature < float("inf"):
+            raise UserError(f"temperature is {temperature}: give 0 (always the likeliest move) or more")
+        if symmetries not in (1, 8):
+            raise UserError(f"symmetries is {symmetries}: give 1 or 8")
+        if reader not in READERS:
+            raise UserError(f"unknown reader {reader!r}: choose one of {', '.join(READERS)}")
+        self.model = model.eval()
+        self.temperature, self.symmetries, self.reader, self.name = temperature, symmetries, reader, name
+        self._rng = np.random.default_rng(seed)
+
+    @classmethod
+    def load(cls, folder: str | Path, **options: Any) -> GoAgent:
+        """The agent of a checkpoint folder; CheckpointError (a UserError) if the folder does not hold one."""
+        return cls(load_go_model(folder), **options)
+
+    @property
+    def size(self) -> int:
+        """Points per side of the boards it plays on."""
+        return self.geometry.size
+
+    @property
+    def geometry(self) -> BoardGeometry:
+        """The frames it looks at."""
+        return self.model.geometry
+
+    def probabilities(self, frame: np.ndarray) -> np.ndarray:
+        """Frame uint8 (S, S, 3) -> probability of every move (N*N + 1,), averaged over the symmetries."""
+        turns = range(self.symmetries)
+        frames = np.concatenate([turn_frames(frame[None], turn, self.geometry) for turn in turns])
+        moves = self.model.move_probabilities(torch.from_numpy(frames), self.reader).numpy()
+        back = symmetry_table(self.size)[INVERSE_SYMMETRY[list(turns)]][:, :-1]  # where each turned point belongs
+        total = np.zeros(moves.shape[1])
+        for row, places in zip(moves, back, strict=True):
+            total[places] += row
+        return total / self.symmetries
+
+    def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
+        """Choose a move for the side whose turn the frame shows; see `agents.agent.Agent`."""
+        start = time.perf_counter()
+        size = self.geometry.frame_size
+        if frame.shape != (size, size, 3):
+            raise ValueError(f"the frame is {frame.shape}, but this agent looks at ({size}, {size}, 3)")
+        wanted = self.probabilities(frame)
+        allowed = np.ones(len(wanted), bool) if legal is None else legal
+        masked = np.where(allowed, wanted, 0.0)
+        if masked.sum() <= 0:
+            masked = np.where(np.arange(len(wanted)) == len(wanted) - 1, 1.0, 0.0)  # nothing it wants is allowed: pass
+        masked = masked / masked.sum()
+        action = self._choose(masked)
+        order = np.argsort(-wanted, kind="stable")
+        refused = [int(point) for point in order[: int(np.argmax(allowed[order]))] if wanted[point] > 0]
+        imagined = self._imagine(frame, action) if imagine else None
+        best = np.argsort(-masked, kind="stable")[:CANDIDATES]
+        thought = Thought(
+            frame=frame,
+            imagined=imagined,
+            candidates=tuple(Candidate(int(p), float(masked[p])) for p in best if masked[p] > 0),
+            rejected=tuple(Rejection(point, "against the rules here") for point in refused[:CANDIDATES]),
+            confidence=float(masked[action]),
+            milliseconds=1000 * (time.perf_counter() - start),
+            note="",
+        )
+        return Decision(action, thought)
+
+    def _choose(self, probabilities: np.ndarray) -> int:
+        if self.temperature == 0:
+            return int(probabilities.argmax())
+        weights = np.where(probabilities > 0, np.exp(np.log(np.maximum(probabilities, 1e-30)) / self.temperature), 0.0)
+        return int(self._rng.choice(len(weights), p=weights / weights.sum()))
+
+    @torch.inference_mode()
+    def _imagine(self, frame: np.ndarray, action: int) -> np.ndarray | None:
+        """The next frame (1, S, S, 3) under the likeliest code that means `action`, or None if no likely code does."""
+        frames = torch.from_numpy(frame[None])
+        encoded = self.model.read(frames)
+        codes = self.model.logits(encoded).topk(256).indices  # (1, 256)
+        head = self.model.inverse_dynamics
+        vectors = self.model.world.tokenizer.vectors(self.model.world.tokenizer.encode(frames)).flatten(1, 2)
+        meaning = head(codes, head.tokens_at(vectors, codes)).argmax(-1)[0]  # (256,)
+        meant = (meaning == action).nonzero()
+        if not len(meant):
+            return None
+        ids = self.model.world.next_frame(encoded, 1, codes[:, int(meant[0])][:, None])
+        return self.model.world.tokenizer.decode(ids[:, None])[0].numpy()
+
+
+def load_go_model(folder: str | Path) -> GoModel:
+    """The networks of a Go checkpoint folder, in eval mode on the CPU."""
+    checkpoint = load_checkpoint(folder)
+    config = checkpoint.config
+    if config.get("kind") != KIND:
+        raise CheckpointError(f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a Go agent: give another folder")
+    try:
+        tokenizer = FrameTokenizer(TokenizerConfig(**config["tokenizer"]))
+        dynamics = LatentDynamicsModel(DynamicsConfig(**config["dynamics"]))
+        transformer = VideoTransformer(WorldConfig(**config["world"]))
+        head = InverseDynamics(InverseDynamicsConfig(**config["inverse_dynamics"]))
+        geometry = BoardGeometry(**config["frames"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder}/config.yaml does not describe a Go agent ({error}): copy the checkpoint anew") from error
+    model = GoModel(tokenizer, dynamics, transformer, head, geometry)
+    load_into(model, checkpoint.tensors, source=folder)
+    return model.eval().requires_grad_(False)
+
+
+def save_go_model(model: GoModel, folder: str | Path, *, metrics: dict[str, Any] | None = None, readme: str | None = None) -> Path:
+    """Write the checkpoint folder that `load_go_model` reads."""
+    parts = {
+        "tokenizer": model.world.tokenizer.config,
+        "dynamics": model.world.dynamics.config if model.world.dynamics is not None else None,
+        "world": model.world.config,
+        "inverse_dynamics": model.inverse_dynamics.config,
+        "frames": model.geometry,
+    }
+    config: dict[str, Any] = {"kind": KIND}
+    for name, part in parts.items():
+        values = asdict(part) if part is not None else {}  # type: ignore[call-overload]
+        config[name] = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return save_checkpoint(folder, config, model.state_dict(), metrics=metrics, readme=readme)

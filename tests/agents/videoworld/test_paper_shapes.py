@@ -1,0 +1,46 @@
+"""The paper preset is the published system to the parameter (counted on the meta device, so nothing is allocated)."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from agents.videoworld.config import DynamicsConfig, TokenizerConfig
+from agents.videoworld.dynamics import LatentDynamicsModel
+from agents.videoworld.tokenizer import FrameTokenizer
+
+
+def millions(module: nn.Module) -> float:
+    return sum(p.numel() for p in module.parameters()) / 1e6
+
+
+@pytest.fixture(autouse=True)
+def meta_device():
+    with torch.device("meta"):
+        yield
+
+
+def test_tokenizer() -> None:
+    tokenizer = FrameTokenizer(TokenizerConfig.preset("paper"))
+    assert millions(tokenizer.encoder) == pytest.approx(41.84, abs=0.005)
+    assert millions(tokenizer.decoder) == pytest.approx(60.01, abs=0.005)
+    assert (len(tokenizer.encoder.state_dict()), len(tokenizer.decoder.state_dict())) == (168, 230)
+    assert (tokenizer.grid, tokenizer.codebook_size) == ((4, 4), 64_000)
+    ids = tokenizer.encode(torch.empty(1, 2, 256, 256, 3))
+    assert ids.shape == (1, 2, 4, 4)
+    assert tokenizer.decode(ids).shape == (1, 2, 256, 256, 3)
+
+
+@pytest.mark.parametrize(("horizon", "encoder", "readout"), [(1, 148.0, 2.6), (9, 169.3, 23.7)], ids=["go", "calvin"])
+def test_dynamics(horizon: int, encoder: float, readout: float) -> None:
+    model = LatentDynamicsModel(DynamicsConfig.preset("paper", horizon=horizon))
+    net = model.net
+    assert millions(net.encoder) + millions(net.readout) == pytest.approx(encoder, abs=0.05)
+    assert millions(net.readout) == pytest.approx(readout, abs=0.05)
+    assert millions(net.decoder) == pytest.approx(191.6, abs=0.05)
+    assert (model.codebook_size, model.config.grid) == (64_000, (16, 16))
+    clip = torch.empty(1, horizon + 1, 128, 128, 3)
+    codes = model.encode(clip)
+    assert codes.shape == (1, horizon, 1)
+    assert model.decode(clip[:, 0], codes).shape == clip.shape

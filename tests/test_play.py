@@ -1,0 +1,321 @@
+"""The front door: mistakes, wiring, and whole processes fed from pipes."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import play
+from agents.players import AgentPlayer, EnginePlayer
+from envs.go.engines import GtpEngine
+from envs.go.rules import BLACK, WHITE, GoGame
+from envs.go.sgf import read_sgf
+from tests.ui.fakes import FakeAgent
+from ui.match import Match
+
+ROOT = Path(play.__file__).parent
+NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "SDL_VIDEODRIVER": ""}
+
+# The front door with a fake agent instead of a trained one, as a process of its own.
+WITH_FAKE = """
+import sys, time
+import play
+from agents.players import AgentPlayer
+from tests.ui.fakes import FakeAgent
+def load(args, size, seed):
+    print("a library that prints")
+    time.sleep({delay})
+    agent = FakeAgent(size)
+    return AgentPlayer(agent, agent.renderer)
+play.load_agent = load
+play.leave(play.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 9\n")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Games of these tests belong to no person, and no display is there unless a test names one."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for name, value in NO_DISPLAY.items():
+        monkeypatch.setenv(name, value)
+    yield
+
+
+@pytest.fixture
+def fake_agent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Replaces the trained agent; returns what it was loaded with."""
+    loaded: list[tuple[Any, ...]] = []
+
+    def load(args: Any, size: int, seed: int) -> AgentPlayer:
+        loaded.append((args, size, seed))
+        agent = FakeAgent(size)
+        return AgentPlayer(agent, agent.renderer)
+
+    monkeypatch.setattr(play, "load_agent", load)
+    return loaded
+
+
+def fake_process(*words: str, delay: float = 0.0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WITH_FAKE.format(delay=delay), *words]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def run(*words: str, feed: str = "", delay: float = 0.0) -> tuple[int, str, str]:
+    process = fake_process(*words, delay=delay)
+    out, err = process.communicate(feed, timeout=60)
+    return process.returncode, out, err
+
+
+def one_sentence(err: str) -> bool:
+    return err.startswith("play.py: ") and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([], ["-h"], ["--help"]):
+        assert play.main(words) == 0
+        assert capsys.readouterr().out == play.OVERVIEW
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["calvin"], ["'calvin'", "choose go or gtp"]),
+        (["go", "--vs", "alphago"], ["alphago", "gnugo"]),
+        (["go", "--size", "nine"], ["'nine' is no whole number"]),
+        (["go", "--size", "1"], ["board size 1"]),
+        (["go", "--size", "13"], ["--size 13 does not fit", "plays 9x9"]),
+        (["go", "--komi", "nan"], ["--komi", "'nan' is no plain number"]),
+        (["go", "--komi", "seven"], ["'seven' is no plain number"]),
+        (["go", "--handicap", "10"], ["10 handicap stones do not fit a 9x9 board"]),
+        (["go", "--handicap", "1"], ["1 handicap stones"]),
+        (["go", "--handicap", "-2"], ["--handicap", "-2"]),
+        (["go", "--temperature", "-1"], ["--temperature", "below zero"]),
+        (["go", "--temperature", "inf"], ["'inf' is no plain number"]),
+        (["go", "--symmetries", "4"], ["--symmetries", "4"]),
+        (["go", "--seed", "-1"], ["--seed", "-1"]),
+        (["go", "--color", "green"], ["green", "black"]),
+        (["go", "--checkpoint", "nowhere"], ["no checkpoint in nowhere", "--checkpoint FOLDER"]),
+        (["go", "--ui", "window"], ["no display", "--ui terminal"]),
+        (["go", "--sgf", "."], [". is a folder"]),
+        (["go", "--colour", "black"], ["--colour"]),
+        (["go", "extra"], ["extra"]),
+        (["gtp", "--size", "19"], ["--size 19 does not fit"]),
+        (["gtp", "--checkpoint", "nowhere"], ["no checkpoint in nowhere"]),
+        (["gtp", "--vs", "self"], ["--vs"]),
+    ],
+)
+def test_mistakes_get_one_sentence_and_status_2(
+    words: list[str], parts: list[str], checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if "--checkpoint" not in words and len(words) > 1:
+        words = [words[0], "--checkpoint", str(checkpoint), *words[1:]]
+    assert play.main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and one_sentence(err)
+    for part in parts:
+        assert part in err
+
+
+def test_an_engine_that_is_not_installed(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("envs.go.engines.GAME_FOLDERS", ())
+    assert play.main(["go", "--checkpoint", str(checkpoint), "--vs", "gnugo"]) == 2
+    assert "gnugo" in (err := capsys.readouterr().err) and one_sentence(err)
+
+
+@pytest.mark.parametrize("text", ["[1, 2", "\xff"])
+def test_a_broken_config(checkpoint: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkpoint / "config.yaml").write_bytes(text.encode("latin-1"))
+    assert play.main(["go", "--checkpoint", str(checkpoint)]) == 2
+    assert "cannot be read" in (err := capsys.readouterr().err) and one_sentence(err)
+
+
+def seats_of(words: list[str], checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
+    """The match that the front door would show."""
+    shown: list[Match] = []
+    monkeypatch.setattr(play, "show", lambda match, ui: shown.append(match))
+    assert play.main(["go", "--checkpoint", str(checkpoint), *words]) == 0
+    return shown[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "black", "white"),
+    [
+        ([], "You", "agent"),
+        (["--color", "white"], "agent", "You"),
+        (["--vs", "random"], "agent", "Random"),
+        (["--vs", "random", "--color", "white"], "Random", "agent"),
+        (["--vs", "self"], "agent", "agent"),
+    ],
+)
+def test_who_sits_where(
+    words: list[str], black: str, white: str, checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    match = seats_of(words, checkpoint, monkeypatch)
+    names = {colour: name if name in ("You", "Random") else "agent" for colour, name in match.names.items()}
+    assert names == {BLACK: black, WHITE: white}
+
+
+def test_random_colours_follow_the_seed(
+    checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = [seats_of(["--color", "random", "--seed", str(seed)], checkpoint, monkeypatch).human for seed in range(12)]
+    again = [seats_of(["--color", "random", "--seed", str(seed)], checkpoint, monkeypatch).human for seed in range(12)]
+    assert drawn == again and set(drawn) == {BLACK, WHITE}
+
+
+def test_komi_and_handicap(checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    games = [
+        seats_of(words, checkpoint, monkeypatch).game
+        for words in ([], ["--komi", "-3.5"], ["--handicap", "4"], ["--handicap", "2", "--komi", "0"])
+    ]
+    assert [game.komi for game in games] == [7.0, -3.5, 0.5, 0.0]
+    assert [len(game.handicap_stones) for game in games] == [0, 0, 4, 2]
+
+
+def test_the_agent_is_loaded_as_asked(checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    seats_of(["--temperature", "0.5", "--symmetries", "8", "--seed", "5"], checkpoint, monkeypatch)
+    ((args, size, seed),) = fake_agent
+    assert (args.temperature, args.symmetries, size, seed) == (0.5, 8, 9, 5)
+
+
+def test_without_a_display_the_terminal_is_used_and_said(
+    checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("D4\nquit\n"))
+    assert play.main(["go", "--checkpoint", str(checkpoint)]) == 0
+    out, err = capsys.readouterr()
+    assert "Playing in the terminal: there is no display" in err and "The game is saved in " in err
+    assert "Fake agent" in out
+
+
+def test_a_display_that_does_not_answer(
+    checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "nosuchdriver")
+    monkeypatch.setattr("sys.stdin", io.StringIO("quit\n"))
+    assert play.main(["go", "--checkpoint", str(checkpoint)]) == 0
+    assert "Playing in the terminal: no window can be opened" in capsys.readouterr().err
+    assert play.main(["go", "--checkpoint", str(checkpoint), "--ui", "window"]) == 2
+    assert "use --ui terminal" in (err := capsys.readouterr().err) and one_sentence(err)
+
+
+def test_the_window_opens(checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    opened: list[Match] = []
+    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window.match))
+    assert play.main(["go", "--checkpoint", str(checkpoint), "--ui", "window"]) == 0
+    assert opened[0].pace == play.WATCHING_PACE
+
+
+def test_an_existing_record_is_left_alone(
+    checkpoint: Path,
+    fake_agent: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    taken = tmp_path / "mine.sgf"
+    taken.write_text("precious")
+    monkeypatch.setattr("sys.stdin", io.StringIO("D4\n"))
+    assert play.main(["go", "--checkpoint", str(checkpoint), "--sgf", str(taken)]) == 0
+    assert taken.read_text() == "precious" and len(read_sgf(tmp_path / "mine-2.sgf").moves) == 2
+    assert "exists and stays as it is" in capsys.readouterr().err
+
+
+def test_help_and_mistakes_import_nothing_slow() -> None:
+    code = (
+        "import sys, play\n"
+        "try:\n    play.main(['go', '--help'])\nexcept SystemExit: pass\n"
+        "play.main(['go', '--komi', 'x'])\n"
+        "print(sorted({'torch', 'transformers', 'numba', 'pygame'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.endswith("[]\n") and "--handicap" in done.stdout
+
+
+def test_a_game_from_a_pipe(checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / "game.sgf"
+    words = ("go", "--checkpoint", str(checkpoint), "--ui", "terminal", "--sgf", str(target), "--seed", "1")
+    status, out, err = run(*words, feed="E5\nE5\nundo\nC3\npass\nresign\nquit\n")
+    assert status == 0 and "already there" in out and f"saved in {target}" in err
+    assert read_sgf(target).result == "W+R" and read_sgf(target).black == "You"
+
+
+def test_gtp_as_a_process_keeps_stdout_clean(checkpoint: Path) -> None:
+    feed = "1 list_commands\n2 genmove b\n3 play w A1\n\n4 boardsize 13\n5 final_score\n6 quit\n"
+    status, out, err = run("gtp", "--checkpoint", str(checkpoint), feed=feed)
+    answers = out.split("\n\n")
+    assert status == 0 and answers[-1] == "" and len(answers) == 7
+    assert answers[0].startswith("=1 protocol_version\nname\n") and answers[1].startswith("=2 ")
+    assert answers[2:6] == ["=3", "?4 unacceptable size", answers[4], "=6"]
+    assert "a library that prints" in err
+
+
+def test_our_own_client_plays_with_our_own_server(checkpoint: Path) -> None:
+    argv = [sys.executable, "-c", WITH_FAKE.format(delay=0), "gtp", "--checkpoint", str(checkpoint)]
+    with GtpEngine(argv, folder=ROOT) as engine:
+        player, game = EnginePlayer(engine), GoGame(9, komi=6.5)
+        for _ in range(4):
+            game.play(player.choose(game).action)
+        game.undo()
+        game.undo()
+        game.play(player.choose(game).action)
+        assert player.name == "VideoWorld" and len(game.history) == 3
+        assert engine.command("final_score") == game.result_text()
+
+
+def test_gtp_answers_before_the_model_is_there_and_leaves_at_the_end_of_input(checkpoint: Path) -> None:
+    begun = time.monotonic()
+    status, out, err = run("gtp", "--checkpoint", str(checkpoint), feed="name\n", delay=40)
+    assert (status, out) == (0, "= VideoWorld\n\n") and "Traceback" not in err
+    assert time.monotonic() - begun < 30
+
+
+def test_a_controller_that_goes_away(checkpoint: Path) -> None:
+    process = fake_process("gtp", "--checkpoint", str(checkpoint))
+    assert process.stdin and process.stdout and process.stderr
+    process.stdout.close()
+    process.stdin.write("name\nname\n")
+    process.stdin.close()
+    assert process.wait(60) == 0 and "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
+def test_ctrl_c_leaves_cleanly_with_the_game_saved(checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / "game.sgf"
+    process = fake_process("go", "--checkpoint", str(checkpoint), "--ui", "terminal", "--sgf", str(target))
+    assert process.stdin and process.stdout
+    process.stdin.write("E5\n")
+    process.stdin.flush()
+    end = time.monotonic() + 40
+    while not (target.exists() and len(read_sgf(target).moves) == 2):
+        assert time.monotonic() < end, "the game was not saved"
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=40)
+    assert process.returncode == 130 and "Stopped." in err and f"saved in {target}" in err and "Traceback" not in err
+    assert len(read_sgf(target).moves) == 2

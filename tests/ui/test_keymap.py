@@ -1,0 +1,41 @@
+"""The table of keys and words."""
+
+from __future__ import annotations
+
+import pygame
+import pytest
+
+from ui.keymap import BINDINGS, CLOSE_KEY, action_for_word, key_label, keymap_markdown, keymap_rows
+
+
+def test_keys_and_words_are_used_once() -> None:
+    keys = [key for binding in BINDINGS for key in binding.keys] + [CLOSE_KEY]
+    words = [binding.word for binding in BINDINGS if binding.word]
+    assert len(keys) == len(set(keys)) and len(words) == len(set(words))
+    assert len({binding.action for binding in BINDINGS}) == len(BINDINGS)
+
+
+def test_pygame_knows_every_key() -> None:
+    pygame.display.init()  # key names need it
+    for binding in BINDINGS:
+        for key in binding.keys:
+            assert key == "click" or pygame.key.key_code(key) > 0
+    pygame.display.quit()
+
+
+@pytest.mark.parametrize(
+    ("text", "action"), [("Pass", "pass"), (" undo ", "undo"), ("D4", None), ("", None), ("space", None)]
+)
+def test_words(text: str, action: str | None) -> None:
+    assert action_for_word(text) == action
+
+
+def test_labels() -> None:
+    assert [key_label(key) for key in ("u", "f11", "backspace", "f")] == ["U", "F11", "Backspace", "F"]
+
+
+def test_markdown_has_a_row_for_every_binding() -> None:
+    lines = keymap_markdown().splitlines()
+    assert len(lines) == 2 + len(BINDINGS) == 2 + len(keymap_rows())
+    assert all(line.count("|") == 5 for line in lines)
+    assert lines[3].startswith("| P | `pass` | pass |")

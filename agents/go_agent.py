@@ -54,8 +54,8 @@ class GoModel(nn.Module):
     def move_probabilities(self, frames: Tensor, reader: str = "codes") -> Tensor:
         """Frames uint8 (B, S, S, 3) -> probabilities (B, N*N + 1) of the move that is played next.
 
-        reader "codes": the inverse dynamics say what each code means. "frames": no labels at all; the frames that follow under
-        the likeliest codes are drawn, and a move is where a stone appears in them.
+        reader "codes": the inverse dynamics say what each code means. "frames": no labels at all; the frames that
+        follow under the likeliest codes are drawn, and a move is where a stone appears in them.
         """
         if reader == "codes":
             vectors = self.world.tokenizer.vectors(self.world.tokenizer.encode(frames)).flatten(1, 2)
@@ -72,7 +72,8 @@ class GoModel(nn.Module):
             axis=1,
         )  # (B, FRAMES_READ)
         probabilities = np.zeros((len(frames), self.geometry.size**2 + 2))
-        np.add.at(probabilities, (np.arange(len(frames))[:, None], moves), weights)  # -1, no move, falls into the last column
+        # -1, no move, falls into the last column
+        np.add.at(probabilities, (np.arange(len(frames))[:, None], moves), weights)
         return torch.from_numpy(probabilities[:, :-1]).float()
 
     def read(self, frames: Tensor) -> Any:
@@ -183,7 +184,9 @@ class GoAgent:
     def _choose(self, probabilities: np.ndarray) -> int:
         if self.temperature == 0:
             return int(probabilities.argmax())
-        weights = np.where(probabilities > 0, np.exp(np.log(np.maximum(probabilities, 1e-30)) / self.temperature), 0.0)
+        # relative to the likeliest, so that no small temperature rounds all of them to 0
+        ratios = np.maximum(probabilities / probabilities.max(), 1e-30)
+        weights = np.where(probabilities > 0, np.exp(np.log(ratios) / self.temperature), 0.0)
         return int(self._rng.choice(len(weights), p=weights / weights.sum()))
 
     @torch.inference_mode()
@@ -191,10 +194,11 @@ class GoAgent:
         """The next frame (1, S, S, 3) under the likeliest code that means `action`, or None if no likely code does."""
         frames = torch.from_numpy(frame[None])
         encoded = self.model.read(frames)
-        codes = self.model.logits(encoded).topk(256).indices  # (1, 256)
+        logits = self.model.logits(encoded)
+        codes = logits.topk(min(256, logits.shape[-1])).indices  # (1, 256)
         head = self.model.inverse_dynamics
         vectors = self.model.world.tokenizer.vectors(self.model.world.tokenizer.encode(frames)).flatten(1, 2)
-        meaning = head(codes, head.tokens_at(vectors, codes)).argmax(-1)[0]  # (256,)
+        meaning = head(codes, head.tokens_at(vectors, codes)).argmax(-1)[0]
         meant = (meaning == action).nonzero()
         if not len(meant):
             return None
@@ -207,7 +211,9 @@ def load_go_model(folder: str | Path) -> GoModel:
     checkpoint = load_checkpoint(folder)
     config = checkpoint.config
     if config.get("kind") != KIND:
-        raise CheckpointError(f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a Go agent: give another folder")
+        raise CheckpointError(
+            f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a Go agent: give another folder"
+        )
     try:
         tokenizer = FrameTokenizer(TokenizerConfig(**config["tokenizer"]))
         dynamics = LatentDynamicsModel(DynamicsConfig(**config["dynamics"]))
@@ -215,13 +221,17 @@ def load_go_model(folder: str | Path) -> GoModel:
         head = InverseDynamics(InverseDynamicsConfig(**config["inverse_dynamics"]))
         geometry = BoardGeometry(**config["frames"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder}/config.yaml does not describe a Go agent ({error}): copy the checkpoint anew") from error
+        raise CheckpointError(
+            f"{folder}/config.yaml does not describe a Go agent ({error}): copy the checkpoint anew"
+        ) from error
     model = GoModel(tokenizer, dynamics, transformer, head, geometry)
     load_into(model, checkpoint.tensors, source=folder)
     return model.eval().requires_grad_(False)
 
 
-def save_go_model(model: GoModel, folder: str | Path, *, metrics: dict[str, Any] | None = None, readme: str | None = None) -> Path:
+def save_go_model(
+    model: GoModel, folder: str | Path, *, metrics: dict[str, Any] | None = None, readme: str | None = None
+) -> Path:
     """Write the checkpoint folder that `load_go_model` reads."""
     parts = {
         "tokenizer": model.world.tokenizer.config,

@@ -15,7 +15,7 @@ from envs.errors import UserError
 from envs.go.coords import point_to_gtp
 from envs.go.engines import GtpEngine
 from envs.go.renderer import BoardRenderer, positions_from_games
-from envs.go.rules import NO_POINT, GoGame, Move
+from envs.go.rules import NO_POINT, GoGame, Move, own_eyes
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class RandomPlayer:
         """Return a random move."""
         start = time.perf_counter()
         colour = game.to_move if colour is None else colour
-        points = np.flatnonzero(game.legal_mask(colour)[:-1] & ~_own_eyes(game, colour).reshape(-1))
+        points = np.flatnonzero(game.legal_mask(colour)[:-1] & ~own_eyes(game, colour).reshape(-1))
         action = int(self._rng.choice(points)) if len(points) else game.area
         share = 1 / max(1, len(points))
         thought = Thought(
@@ -128,6 +128,11 @@ class EnginePlayer:
     def close(self) -> None:
         """End the engine's process."""
         self.engine.close()
+
+    def final_score(self, game: GoGame) -> str:
+        """The engine's verdict on the game, dead stones taken off, such as "B+3.5"; UserError if it has none."""
+        self._synchronise(game)
+        return self.engine.command("final_score")
 
     def _restart(self) -> None:
         self.engine.close()
@@ -225,19 +230,3 @@ class BackgroundPlayer:
                 player.close()
         finally:
             self._done.set()
-
-
-def _own_eyes(game: GoGame, colour: int) -> np.ndarray:
-    """Return bool (N, N): empty points whose neighbours are all stones of `colour` and whose corners hold.
-
-    The usual test: an eye in the middle bears one foreign stone diagonally beside it, one at the edge none.
-    """
-    size = game.size
-    own = np.pad(game.stones == colour, 1, constant_values=True)
-    sides = own[:-2, 1:-1] & own[2:, 1:-1] & own[1:-1, :-2] & own[1:-1, 2:]
-    foreign = np.pad((game.stones != colour) & (game.stones != 0), 1, constant_values=False)
-    corners = [foreign[dy : dy + size, dx : dx + size].astype(np.int8) for dy in (0, 2) for dx in (0, 2)]
-    edge = np.ones((size, size), dtype=bool)
-    edge[1:-1, 1:-1] = False
-    held = np.sum(corners, axis=0) <= np.where(edge, 0, 1)
-    return np.asarray((game.stones == 0) & sides & held)

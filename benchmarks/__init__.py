@@ -1,1 +1,1 @@
-"""Everything that measures. Each module prints a table and writes JSON; RESULTS.md holds the figures with their commands."""
+"""What measures. Each module prints a table and writes JSON; RESULTS.md holds the figures with their commands."""

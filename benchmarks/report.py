@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,18 @@ def machine() -> dict[str, Any]:
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        models = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        models = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
         name = models[0] if models else name
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"cpu": name, "cores": os.cpu_count(), "gpu": device, "torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
+    return {
+        "cpu": name,
+        "cores": os.cpu_count(),
+        "gpu": device,
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def write(results: dict[str, Any], path: Path | None) -> None:
@@ -45,7 +54,7 @@ def write(results: dict[str, Any], path: Path | None) -> None:
         partial.replace(path)
 
 
-def show(title: str, rows: list[tuple[str, ...]], header: tuple[str, ...]) -> None:
+def show(title: str, rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> None:
     """Print a table to stdout."""
     table = Table(title=title, title_justify="left")
     for column in header:

@@ -1,11 +1,11 @@
-"""Video-GoBench: how often a Go agent's move, read from frames alone, is legal, and how often it is the teacher's first choice.
+"""Video-GoBench: how often a move that was read from frames alone is legal, and how often the teacher's choice.
 
-    python -m benchmarks.video_gobench assets/checkpoints/go9-small [--reader codes|frames] [--symmetries 1|8] [--json FILE]
+    python -m benchmarks.video_gobench CHECKPOINT [--reader codes|frames] [--symmetries 1|8] [--json FILE]
 
-The states are those of `assets/go9/bench.npz`: 5,800 positions after ply 7 of games that are in no training file, with the policy
-of the teacher network. Figures, as in the paper (arXiv 2501.09781, section 5): *legal* is the share of moves the rules allow, one
-sample at temperature 1 without retry; *best move* the share of states where the agent's likeliest move is the teacher's; *value* the
-mean of policy(move) / max policy for that likeliest move (0 for an illegal one).
+The states are those of `assets/go9/bench.npz`: 5,800 positions after ply 7 of games that are in no training file, with
+the policy of the teacher network. Figures, as in the paper (arXiv 2501.09781, section 5): *legal* is the share of moves
+the rules allow, one sample at temperature 1 without retry; *best move* the share of states where the agent's likeliest
+move is the teacher's; *value* the mean of policy(move) / max policy for that likeliest move (0 for an illegal one).
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ PHASES = {"ply 8-20": (8, 20), "ply 21-40": (21, 40), "ply 41-60": (41, 60), "pl
 
 @dataclass(frozen=True)
 class BenchStates:
-    """positions: P boards. policy: float32 (P, 82), the teacher's, over legal moves. legal: bool (P, 82). ply: int (P,)."""
+    """P states.
+
+    positions: P boards. policy: float32 (P, 82), the teacher's, over legal moves. legal: bool (P, 82). ply: int (P,).
+    """
 
     positions: Positions
     policy: np.ndarray
@@ -51,7 +54,7 @@ def load_states(path: Path = ASSETS / "go9" / "bench.npz", limit: int | None = N
 
 
 def move_probabilities(model: Any, positions: Positions, reader: str, symmetries: int, batch: int = 200) -> np.ndarray:
-    """The agent's move distribution (P, N*N + 1) on frames of the positions, averaged over `symmetries` (1 or 8) of the picture."""
+    """The agent's move distribution (P, N*N + 1), averaged over `symmetries` (1 or 8) of the picture."""
     geometry = model.geometry
     render = renderer_for(geometry)
     parts = []
@@ -100,7 +103,9 @@ def measure(probabilities: np.ndarray, states: BenchStates, seed: int = 0) -> di
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.video_gobench", description="Measure a Go checkpoint on held-out states.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.video_gobench", description="Measure a Go checkpoint on held-out states."
+    )
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--reader", choices=("codes", "frames"), default="codes")
     parser.add_argument("--symmetries", type=int, choices=(1, 8), default=1)
@@ -119,10 +124,19 @@ def main(arguments: list[str] | None = None) -> int:
     result = measure(probabilities, states, options.seed)
     low, high = result["best_move_interval"]
     parts = {"all": result, **result["phases"], **result["colours"]}
-    rows = [(n, str(p["states"]), percent(p["legal"], 2), percent(p["best_move"]), percent(p["value"])) for n, p in parts.items()]
-    title = f"{options.checkpoint} - {options.reader} reader, {options.symmetries} symmetries; best move {percent(low)} to {percent(high)}"
+    rows = [
+        (n, str(p["states"]), percent(p["legal"], 2), percent(p["best_move"]), percent(p["value"]))
+        for n, p in parts.items()
+    ]
+    how = f"{options.reader} reader, {options.symmetries} symmetries"
+    title = f"{options.checkpoint} - {how}; best move {percent(low)} to {percent(high)}"
     show(title, rows, ("states of", "n", "legal (T=1)", "best move", "value"))
-    settings = {"checkpoint": str(options.checkpoint), "reader": options.reader, "symmetries": options.symmetries, "seed": options.seed}
+    settings = {
+        "checkpoint": str(options.checkpoint),
+        "reader": options.reader,
+        "symmetries": options.symmetries,
+        "seed": options.seed,
+    }
     write({**settings, **result}, options.json)
     return 0
 

@@ -84,7 +84,11 @@ class DynamicsStage:
 
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
         """A checkpoint that `train.stages.load_dynamics` reads."""
-        config = {"kind": "dynamics", "model": plain(asdict(self.config.model)), "data": plain(asdict(self.config.data))}
+        config = {
+            "kind": "dynamics",
+            "model": plain(asdict(self.config.model)),
+            "data": plain(asdict(self.config.data)),
+        }
         save_checkpoint(folder, config, model.state_dict(), metrics=metrics)
 
 

@@ -76,9 +76,13 @@ class InverseDynamicsStage:
         self.train = GoVideo(config.data, "train")
         self.validation = GoVideo(config.data, "validation")
 
-    def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> tuple[BoardClips, np.ndarray]:
+    def batch(
+        self, step: int, micro: int, rank: int, world_size: int, batch_size: int
+    ) -> tuple[BoardClips, np.ndarray]:
         """Clips with their moves, out of the labelled subset."""
-        return self.train.sample_labelled(generator(self.config.seed, step, micro, rank), batch_size, self.config.labels)
+        return self.train.sample_labelled(
+            generator(self.config.seed, step, micro, rank), batch_size, self.config.labels
+        )
 
     def to_device(self, batch: tuple[BoardClips, np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
         """uint8 (B, H+1, S, S, 3) and int64 (B,)."""
@@ -91,7 +95,10 @@ class InverseDynamicsStage:
         clips, moves = self.validation.sweep(self.config.evaluate_clips)
         device = next(model.parameters()).device
         read = torch.cat([model.logits(frames.to(device)).argmax(-1).cpu() for frames in minibatches(clips.frames())])
-        return {"move_accuracy": float((read.numpy() == moves).mean()), "labels": float(min(self.config.labels, len(self.train)))}
+        return {
+            "move_accuracy": float((read.numpy() == moves).mean()),
+            "labels": float(min(self.config.labels, len(self.train))),
+        }
 
     def flops_per_sample(self) -> float:
         """The frozen models forward; the head's own share is negligible."""
@@ -104,5 +111,9 @@ class InverseDynamicsStage:
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
         """The head alone."""
         assert isinstance(model, InverseDynamicsLearner)
-        config = {"kind": "inverse_dynamics", "model": plain(asdict(model.head.config)), "data": plain(asdict(self.config.data))}
+        config = {
+            "kind": "inverse_dynamics",
+            "model": plain(asdict(model.head.config)),
+            "data": plain(asdict(self.config.data)),
+        }
         save_checkpoint(folder, config, model.head.state_dict(), metrics=metrics)

@@ -1,8 +1,8 @@
 """Muon for the matrices in a network's middle, AdamW for the rest, as one optimiser.
 
-Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers") replaces a matrix's momentum by the nearest half-orthogonal
-matrix, found by a few Newton-Schulz steps. Convolution kernels count as matrices (outputs x everything else), which the library's
-own version does not take.
+Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers") replaces a matrix's momentum by the nearest
+half-orthogonal matrix, found by a few Newton-Schulz steps. Convolution kernels count as matrices (outputs x everything
+else), which the library's own version does not take.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
 class MuonAdamW(Optimizer):
     """Parameter groups with `muon=True` take Muon steps, the others AdamW steps.
 
-    A group's learning rate is its `lr` times nothing: set both kinds yourself (`train.optim` scales them by one schedule).
+    A group's `lr` is taken as it is: set both kinds yourself (`train.optim` scales them by one schedule).
     """
 
     def __init__(self, groups: list[dict[str, Any]], betas: tuple[float, float]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from torch import nn
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from agents.videoworld.dynamics import LatentDynamicsModel
     from agents.videoworld.tokenizer import FrameTokenizer
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass
@@ -52,7 +54,7 @@ def generator(seed: int, step: int, micro: int, rank: int) -> np.random.Generato
     return np.random.default_rng([seed, step, micro, rank])
 
 
-def frozen(module: nn.Module) -> nn.Module:
+def frozen(module: M) -> M:
     """The module without gradients, in eval mode."""
     return module.eval().requires_grad_(False)
 

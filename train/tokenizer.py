@@ -28,7 +28,7 @@ class TokenizerStageConfig(StageConfig):
 
 
 def boards_exact(frames: Tensor, rebuilt: Tensor, geometry: Any) -> np.ndarray:
-    """bool (N,): every stone, mark and the turn read from a rebuilt frame are those of the original. Both uint8 (N, S, S, 3)."""
+    """bool (N,): a rebuilt frame shows every stone, mark and the turn as the original. Both uint8 (N, S, S, 3)."""
     before, after = read_board(frames.numpy(), geometry), read_board(rebuilt.numpy(), geometry)
     same = [np.asarray(a == b).reshape(len(frames), -1).all(1) for a, b in zip(before, after, strict=True)]
     return np.logical_and.reduce(same)
@@ -41,10 +41,11 @@ class TokenizerStage:
 
     def __init__(self, config: TokenizerStageConfig) -> None:
         self.config = config
-        if config.model.frame_size != config.data.geometry.frame_size:
+        drawn = config.data.geometry.frame_size
+        if config.model.frame_size != drawn:
             raise UserError(
-                f"the tokenizer reads {config.model.frame_size} px frames, but the data draws "
-                f"{config.data.geometry.frame_size} px: set +model.tokenizer.frame_size={config.data.geometry.frame_size}"
+                f"the tokenizer reads {config.model.frame_size} px frames, but the data draws {drawn} px: "
+                f"set +model.tokenizer.frame_size={drawn}"
             )
         self.model: nn.Module = FrameTokenizer(config.model)
         self.train = GoVideo(config.data, "train")
@@ -74,10 +75,16 @@ class TokenizerStage:
         """Forward and backward of one clip."""
         size = self.config.model.frame_size
         with FlopCounterMode(display=False) as counter:
-            self.model(torch.zeros(1, self.config.data.horizon + 1, size, size, 3, device=next(self.model.parameters()).device))
+            self.model(
+                torch.zeros(1, self.config.data.horizon + 1, size, size, 3, device=next(self.model.parameters()).device)
+            )
         return 3.0 * counter.get_total_flops()
 
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
         """A checkpoint that `train.stages.load_tokenizer` reads."""
-        config = {"kind": "tokenizer", "model": plain(asdict(self.config.model)), "data": plain(asdict(self.config.data))}
+        config = {
+            "kind": "tokenizer",
+            "model": plain(asdict(self.config.model)),
+            "data": plain(asdict(self.config.data)),
+        }
         save_checkpoint(folder, config, model.state_dict(), metrics=metrics)

@@ -97,7 +97,7 @@ class WorldStage:
         count, size = 8, self.config.data.geometry.frame_size
         frames = torch.zeros(count, self.config.data.horizon + 1, size, size, 3, dtype=torch.uint8)
         frames = frames.to(next(self.model.parameters()).device)
-        with FlopCounterMode(self.model, display=False) as counter:
+        with FlopCounterMode(display=False) as counter:
             self.model(frames)
         own = sum(counter.get_flop_counts()["WorldLearner.transformer"].values())
         return (counter.get_total_flops() + 2.0 * own) / count
@@ -105,5 +105,9 @@ class WorldStage:
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
         """The transformer alone; tokenizer and dynamics model stand in their own checkpoints."""
         assert isinstance(model, WorldLearner)
-        config = {"kind": "world", "model": plain(asdict(model.transformer.config)), "data": plain(asdict(self.config.data))}
+        config = {
+            "kind": "world",
+            "model": plain(asdict(model.transformer.config)),
+            "data": plain(asdict(self.config.data)),
+        }
         save_checkpoint(folder, config, model.transformer.state_dict(), metrics=metrics)

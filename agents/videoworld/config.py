@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -43,7 +44,7 @@ class TokenizerConfig(ModelConfig):
     frame_size: int = 80  # px, square frames
     patch: int = 8  # px; side of the squares the stem cuts the frame into (1: the published 3x3 stem)
     width: int = 96  # channels, times the multiplier of each level
-    multipliers: tuple[int, ...] = (1, 2)  # one level each, a factor 2 in resolution between levels
+    multipliers: tuple[int, ...] = (1,)  # one level each, a factor 2 in resolution between levels
     encoder_blocks: int = 1  # residual blocks per level
     decoder_blocks: int = 1
     kernel: int = 1  # 3: as published; 1: a token sees and paints its own square only (2x2 resampling)
@@ -51,26 +52,27 @@ class TokenizerConfig(ModelConfig):
     attention: int = 0  # how many of the coarsest levels have attention after every residual block
     refine: int = 0  # how many residual-attention-residual stacks stand at the coarsest level
     code_channels: int = 128  # channels on both sides of the quantizer
-    levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)  # FSQ levels of a part's code
-    parts: int = 1  # a token is parts x parts squares with a code each; its id holds them all (published: 1)
-    whiten: bool = True  # decorrelate the code vectors before they are rounded (published: no)
+    levels: tuple[int, ...] = (4, 4, 4)  # FSQ levels of a part's code
+    parts: int = 2  # a token is parts x parts squares with a code each; its id holds them all (published: 1)
+    whiten: bool = False  # decorrelate the code vectors before they are rounded (published: no)
     anneal: int = 0  # training steps during which growing noise stands in for the rounding (published: 0)
-    position: bool = False  # the decoder knows where a token stands (learned), so that the code need not say it
+    position: bool = True  # the decoder knows where a code stands (learned), so that the code need not say it
     l1: float = 1.0  # loss weights; pixels in [-1, 1]
-    mse: float = 1.0
-    worst: float = 0.0  # of the squared error of a frame's worst percent of pixels: small marks would go unnoticed otherwise
+    mse: float = 5.0
+    worst: float = 1.0  # of the squared error of a batch's worst thousandth of pixels: rare marks would go unnoticed
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "tiny": {"frame_size": 32, "width": 32, "code_channels": 32, "levels": (5, 5, 5)},
-        "small": {"position": True, "mse": 5.0, "worst": 0.1},
+        "tiny": {"frame_size": 32, "width": 32, "code_channels": 32},
+        "small": {},
         "base": {
             "frame_size": 128, "patch": 4, "width": 128, "multipliers": (1, 2, 4), "encoder_blocks": 2,
             "decoder_blocks": 2, "kernel": 3, "groups": 32, "attention": 1, "refine": 1, "code_channels": 256,
+            "levels": (8, 8, 8, 5, 5, 5), "parts": 1, "position": False,
         },
         "paper": {
             "frame_size": 256, "patch": 1, "width": 128, "multipliers": (1, 1, 1, 2, 2, 4, 4), "encoder_blocks": 2,
             "decoder_blocks": 3, "kernel": 3, "groups": 32, "attention": 1, "refine": 1, "code_channels": 256,
-            "whiten": False, "mse": 0.0,
+            "levels": (8, 8, 8, 5, 5, 5), "parts": 1, "position": False, "mse": 0.0, "worst": 0.0,
         },
     }  # fmt: skip
 
@@ -109,21 +111,25 @@ class DynamicsConfig(ModelConfig):
     readout: str = "where_what"
     patch: int = 8  # px; the stem's squares (query: 1)
     width: int = 64  # channels, times the multiplier of each level
-    multipliers: tuple[int, ...] = (1, 1)
+    multipliers: tuple[int, ...] = (1,)
     blocks: int = 2  # where_what: residual blocks of the encoder per level; query: of both networks per stack
     paint_blocks: int = 5  # where_what: residual blocks of the painter, all at the stem's resolution
     groups: int = 0  # of the GroupNorms; 0: every position by itself
-    levels: tuple[int, ...] = (4, 4, 4)  # FSQ levels of a code, or of its `what`
+    levels: tuple[int, ...] = (4,)  # FSQ levels of a code, or of its `what`
+    whiten: bool = False  # where_what: decorrelate the content, for grids so coarse that a place leaves much to be said
     temperature: float = 1.0  # where_what: of the soft place behind the straight-through gradient
-    noise: float = 1.0  # where_what: scale of the Gumbel noise on the place's logits in training
+    noise: float = 0.0  # where_what: scale of the Gumbel noise on the place's logits in training
     changed: float = 10.0  # extra loss weight of pixels that change between frames
     l1: float = 1.0  # loss weights; pixels in [-1, 1]
     mse: float = 1.0
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"frame_size": 32, "width": 16, "blocks": 1, "paint_blocks": 2},
-        "small": {},
-        "base": {"frame_size": 128, "width": 256, "paint_blocks": 12, "levels": (8, 5, 5, 5)},
+        "small": {"multipliers": (1,), "blocks": 1, "paint_blocks": 4, "levels": (4,), "noise": 0.0},
+        "base": {
+            "frame_size": 128, "width": 256, "multipliers": (1, 1), "paint_blocks": 12, "levels": (8, 5, 5, 5),
+            "whiten": True,
+        },
         "paper": {
             "frame_size": 128, "readout": "query", "patch": 1, "width": 128, "multipliers": (1, 2, 2, 4), "blocks": 4,
             "groups": 32, "levels": (8, 8, 8, 5, 5, 5), "changed": 0.0, "mse": 0.0,
@@ -199,6 +205,16 @@ class WorldConfig(ModelConfig):
         """How many different codes there are."""
         return self.places * self.whats
 
+    @property
+    def fineness(self) -> int:
+        """How many places lie along a token's side."""
+        return max(1, math.isqrt(self.places // self.frame_tokens))
+
+    @property
+    def said(self) -> int:
+        """What a code can say at its token: places within the token times whats."""
+        return self.whats * (self.fineness**2 if self.places > 1 else 1)
+
     def check(self) -> None:
         for name, choices in (
             ("embedding", ("digits", "table")),
@@ -210,8 +226,9 @@ class WorldConfig(ModelConfig):
             require(value in choices, f"{name} is {value!r}: choose {' or '.join(choices)}")
         require(self.dim % self.heads == 0, f"dim {self.dim} is not a multiple of heads {self.heads}")
         spatial = self.code_readout == "spatial"
-        require(not (spatial and self.codes and self.places != self.frame_tokens),
-                f"code_readout=spatial needs codes with a place for each of {self.frame_tokens} tokens, not {self.places}")  # fmt: skip
+        fits = self.frame_tokens * self.fineness**2 == self.places
+        require(fits or not spatial or not self.codes,
+                f"code_readout=spatial needs s x s places for each of {self.frame_tokens} tokens, not {self.places} in all")  # fmt: skip
         require(self.frame_decoding == "parallel" or (self.frame_attention == "causal" and not self.stem_blocks),
                 "frame_decoding=causal needs frame_attention=causal and stem_blocks=0, or tokens would see those they predict")  # fmt: skip
         require(0 < self.frame_share <= 1, f"frame_share is {self.frame_share}: choose a share above 0, up to 1")

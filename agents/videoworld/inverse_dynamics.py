@@ -15,8 +15,8 @@ from agents.videoworld.transformer import split_digits
 class InverseDynamics(nn.Module):
     """(code, what the frame shows at the code's place) -> action logits.
 
-    Codes int64 (...) in [0, places * whats); tokens: FSQ vectors (..., frame_levels) in [-1, 1] of the known frame's token at the
-    code's place (for codes without a place, of the first token). Returns (..., actions).
+    Codes int64 (...) in [0, places * whats); tokens: FSQ vectors (..., frame_levels) in [-1, 1] of the known frame's
+    token at the code's place (for codes without a place, of the first token). Returns (..., actions).
     """
 
     def __init__(self, config: InverseDynamicsConfig):
@@ -38,7 +38,11 @@ class InverseDynamics(nn.Module):
 
     def tokens_at(self, vectors: Tensor, codes: Tensor) -> Tensor:
         """FSQ vectors (B, h*w, levels) and codes (B, n) -> the vectors at the codes' places (B, n, levels)."""
-        where = codes // self.whats if self.config.places > 1 else torch.zeros_like(codes)
+        c = self.config
+        where = codes // self.whats if c.places > 1 else torch.zeros_like(codes)
+        width, tokens = math.isqrt(c.places), math.isqrt(vectors.shape[1])  # both grids are square
+        fineness = max(1, width // tokens)
+        where = where // width // fineness * tokens + where % width // fineness
         return vectors.gather(1, where[..., None].expand(-1, -1, vectors.shape[-1]))
 
     @torch.no_grad()

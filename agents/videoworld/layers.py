@@ -28,8 +28,8 @@ def full_precision(x: Tensor) -> AbstractContextManager[object]:
 class Whiten(nn.Module):
     """(..., C) -> mean 0, covariance 1 over the training data, by running statistics, which carry no gradient.
 
-    Before a quantizer this keeps its dimensions from all saying the same: what one has said is taken out of the next, and
-    the rest, however faint, is amplified until it crosses the steps between the levels.
+    Before a quantizer this keeps its dimensions from all saying the same: what one has said is taken out of the next,
+    and the rest, however faint, is amplified until it crosses the steps between the levels.
     """
 
     mean: Tensor

@@ -10,8 +10,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Sampler:
-    """temperature 0: always the likeliest. top_k: of the k likeliest only (0: all). top_p: of the likeliest that together hold
-    this probability (1: all)."""
+    """temperature 0: always the likeliest. top_k: of the k likeliest only (0: all). top_p: of the likeliest that
+    together hold this probability (1: all)."""
 
     temperature: float = 1.0
     top_k: int = 0

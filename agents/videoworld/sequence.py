@@ -4,10 +4,10 @@ A clip of frames 0..H and the codes between them becomes one sequence, step by s
 
     [instruction] frame 0 | codes 1 | next frame 1 | frame 1 | codes 2 | next frame 2 | ...
 
-`frame k` holds the h*w tokens of a known frame. `codes k` holds the K latent codes of the change from frame k-1 to frame k.
-`next frame k` holds h*w queries that are read as frame k all at once (parallel decoding); later tokens do not see them. With
-causal decoding, as published, there are no queries: every token of frame k is read from the token before it. Markers, as
-published, stand around frames and codes.
+`frame k` holds the h*w tokens of a known frame. `codes k` holds the K latent codes of the change from frame k-1 to
+frame k. `next frame k` holds h*w queries that are read as frame k all at once (parallel decoding); later tokens do not
+see them. With causal decoding, as published, there are no queries: every token of frame k is read from the token before
+it. Markers, as published, stand around frames and codes.
 """
 
 from __future__ import annotations
@@ -43,9 +43,11 @@ class Layout:
     """The slots of a sequence of `steps` changes; L slots, n = h*w tokens a frame, K codes a step.
 
     kinds: int64 (L,). mask: bool (L, L), True where a row's slot sees a column's slot.
-    frames: int64 (frames, n) slots of known frames. codes: int64 (steps, K) slots of codes. queries: int64 (steps, n) or empty.
-    code_reads: int64 (steps, R): the slots whose output gives the codes: all n tokens of the frame before (spatial), or the slot
-    before each code (R = K). frame_reads: int64 (steps, n): the slots whose output gives the next frame's tokens.
+    frames: int64 (frames, n) slots of known frames. codes: int64 (steps, K) slots of codes. queries: int64 (steps, n)
+    or empty.
+    code_reads: int64 (steps, R): the slots whose output gives the codes: all n tokens of the frame before (spatial), or
+    the slot before each code (R = K).
+    frame_reads: int64 (steps, n): the slots whose output gives the next frame's tokens.
     prefixes: for every step the length of the sequence up to its first code, from which the codes are predicted.
     """
 
@@ -70,7 +72,7 @@ class Layout:
 
 @lru_cache(maxsize=32)
 def lay_out(config: WorldConfig, steps: int, closing_frame: bool = False) -> Layout:
-    """The layout of `steps` changes. closing_frame: the last frame stands in the sequence too (causal decoding needs it)."""
+    """The layout of `steps` changes. closing_frame: the last frame stands in it too (causal decoding needs that)."""
     tokens = config.frame_tokens
     kinds: list[int] = []
     places: dict[str, list[list[int]]] = {"frames": [], "codes": [], "queries": []}

@@ -104,7 +104,7 @@ class FrameTokenizer(nn.Module):
         """Reconstruction loss of `frames` and what to log.
 
         `clean` is the share of frames in which no pixel is off by more than 16 grey levels, `codes` the number of
-        different ids in the batch.
+        different codes (of tokens' parts) in the batch.
         """
         x = self._channels_first(frames)  # (N, 3, H, W)
         quantized, ids = self._quantize(x)
@@ -112,8 +112,8 @@ class FrameTokenizer(nn.Module):
         l1, mse = error.abs().mean(), error.square().mean()
         loss = self.config.l1 * l1 + self.config.mse * mse
         if self.config.worst:
-            per_pixel = error.square().mean(1).flatten(1)  # (N, H*W)
-            loss = loss + self.config.worst * per_pixel.topk(max(1, per_pixel.shape[1] // 100)).values.mean()
+            per_pixel = error.square().mean(1).flatten()  # (N*H*W,)
+            loss = loss + self.config.worst * per_pixel.topk(max(1, len(per_pixel) // 1000)).values.mean()
         clean = (error.detach().abs().amax((1, 2, 3)) <= 16 / 127.5).float().mean()
         metrics = {"loss": loss.detach(), "l1": l1.detach(), "mse": mse.detach(), "clean": clean}
         metrics["codes"] = torch.tensor(float(ids.unique().numel()))

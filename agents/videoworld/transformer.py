@@ -1,8 +1,8 @@
 """The autoregressive transformer: frame ids and latent codes in, the coming codes and the next frame's ids out.
 
-The backbone is the library's Llama, fed with embeddings of our own. A few convolution blocks (the stem) first mix neighbouring
-tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at the last position, as
-published; `benchmarks/RESULTS.md` has the measured difference.
+The backbone is the library's Llama, fed with embeddings of our own. A few convolution blocks (the stem) first mix
+neighbouring tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at the
+last position, as published; `benchmarks/RESULTS.md` has the measured difference.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class DigitEmbedding(nn.Module):
-    """FSQ ids (...) -> (..., dim): one-hot digits of the code through an MLP, so that similar codes share what is learned."""
+    """FSQ ids (...) -> (..., dim): one-hot digits through an MLP, so that similar codes share what is learned."""
 
     def __init__(self, levels: tuple[int, ...], width: int, dim: int):
         super().__init__()
@@ -35,7 +35,9 @@ class DigitEmbedding(nn.Module):
         self.outer = nn.Linear(width, dim, bias=False)
 
     def forward(self, ids: Tensor) -> Tensor:
-        digits = [F.one_hot(digit, size) for digit, size in zip(split_digits(ids, self.levels), self.levels, strict=True)]
+        digits = [
+            F.one_hot(digit, size) for digit, size in zip(split_digits(ids, self.levels), self.levels, strict=True)
+        ]
         return self.outer(F.silu(self.inner(torch.cat(digits, -1).to(self.inner.weight.dtype))))
 
 
@@ -57,14 +59,15 @@ def join_digits(digits: list[Tensor], levels: tuple[int, ...]) -> Tensor:
 
 
 class Stem(nn.Module):
-    """3x3 residual convolutions over the token grid of a known frame, on a grid `stem_scale` times finer. (N, h, w, dim)."""
+    """3x3 residual convolutions over a known frame's tokens, on a grid `stem_scale` times finer. (N, h, w, dim)."""
 
     def __init__(self, c: WorldConfig):
         super().__init__()
         self.scale, self.width = c.stem_scale, c.stem_width
         self.spread = nn.Linear(c.dim, c.stem_width * c.stem_scale**2)
-        self.blocks = nn.Sequential(*(Residual(c.stem_width, c.stem_width, kernel=3, groups=0) for _ in range(c.stem_blocks)))
-        for block in self.blocks:
+        blocks = [Residual(c.stem_width, c.stem_width, kernel=3, groups=0) for _ in range(c.stem_blocks)]
+        self.blocks = nn.Sequential(*blocks)
+        for block in blocks:
             nn.init.zeros_(block.conv2.weight)  # every block starts as the identity
         self.gather = nn.Linear(c.stem_width * c.stem_scale**2, c.dim)
 
@@ -81,8 +84,8 @@ class Stem(nn.Module):
 class Encoded:
     """A sequence that has been read up to a step's codes.
 
-    stems: (B, h*w, dim) the last known frame after the stem. hidden: (B, L, dim) outputs so far. cache: the backbone's keys and
-    values of those L slots.
+    stems: (B, h*w, dim) the last known frame after the stem. hidden: (B, L, dim) outputs so far. cache: the backbone's
+    keys and values of those L slots.
     """
 
     stem: Tensor
@@ -93,15 +96,15 @@ class Encoded:
 class VideoTransformer(nn.Module):
     """Predicts latent codes and frame ids over the layout of `sequence.py`.
 
-    Shapes: B clips, H changes, h x w tokens a frame, K codes a step. Frame ids int64 (B, F, h, w); codes int64 (B, H, K), each in
-    [0, places * whats). Code logits are (B, H, K, places * whats); frame logits are a list, one per FSQ digit, (B, H, h*w, size),
-    or a single flat one for the table embedding.
+    Shapes: B clips, H changes, h x w tokens a frame, K codes a step. Frame ids int64 (B, F, h, w); codes int64 (B, H,
+    K), each in [0, places * whats). Code logits are (B, H, K, places * whats); frame logits are a list, one per FSQ
+    digit, (B, H, h*w, size), or a single flat one for the table embedding.
     """
 
     def __init__(self, config: WorldConfig):
         super().__init__()
         self.config = c = config
-        self.code_embedding = nn.Embedding(max(c.whats, 1) * max(c.codes, 1), c.dim)
+        self.code_embedding = nn.Embedding(c.said * max(c.codes, 1), c.dim)
         self.frame_embedding: nn.Module
         if c.embedding == "digits":
             self.frame_embedding = DigitEmbedding(c.frame_levels, c.embedding_width, c.dim)
@@ -122,11 +125,11 @@ class VideoTransformer(nn.Module):
                 num_attention_heads=c.heads,
                 attention_bias=c.bias,
                 max_position_embeddings=4096,
-                attn_implementation="sdpa",
+                attn_implementation="sdpa",  # type: ignore[call-arg]  # taken by the base class's **kwargs
             )
         )
         del self.backbone.embed_tokens
-        self.code_head = nn.Linear(c.dim, c.whats * max(c.codes, 1) if c.code_readout == "spatial" else c.code_size)
+        self.code_head = nn.Linear(c.dim, c.said * max(c.codes, 1) if c.code_readout == "spatial" else c.code_size)
         outputs = sum(c.frame_levels) if c.embedding == "digits" else math.prod(c.frame_levels)
         self.frame_head = nn.Linear(c.dim, outputs)
         for part in (self.code_embedding, self.kind_embedding):
@@ -147,21 +150,32 @@ class VideoTransformer(nn.Module):
             x = self.stem(x.view(b * f, h, w, -1)).reshape(b * f, h * w, -1)
         return x.view(b, f, h * w, -1)
 
+    def locate(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (...) -> the frame token each belongs to, and what it says there, its place within it too."""
+        c = self.config
+        if c.places == 1:
+            return torch.zeros_like(codes), codes
+        place, what = codes // c.whats, codes % c.whats
+        s, width = c.fineness, c.grid[1] * c.fineness
+        row, column = place // width, place % width
+        token = row // s * c.grid[1] + column // s
+        return token, (row % s * s + column % s) * c.whats + what
+
     def embed_codes(self, codes: Tensor) -> Tensor:
         """Codes (B, H, K) -> (B, H, K, dim): what they say and, for spatial codes, where."""
         c = self.config
-        slot = torch.arange(codes.shape[-1], device=codes.device) * c.whats
-        x = self.code_embedding(codes % c.whats + slot)
+        token, said = self.locate(codes)
+        x = self.code_embedding(said + torch.arange(codes.shape[-1], device=codes.device) * c.said)
         if c.places > 1 and self.position is not None:
-            x = x + self.position[codes // c.whats]
+            x = x + self.position[token]
         return x
 
     def embed_queries(self, before: Tensor, codes: Tensor) -> Tensor:
         """Queries for the frame after `before` (B, H, h*w, dim): its tokens, with spatial codes put in their places."""
         if self.config.places == 1 or not self.config.codes:
             return before
-        where, said = codes // self.config.whats, self.embed_codes(codes)  # (B, H, K), (B, H, K, dim)
-        return before.scatter_add(2, where[..., None].expand_as(said), said.to(before.dtype))
+        token, said = self.locate(codes)[0], self.embed_codes(codes)  # (B, H, K), (B, H, K, dim)
+        return before.scatter_add(2, token[..., None].expand_as(said), said.to(before.dtype))
 
     def assemble(self, layout: Layout, stems: Tensor, codes: Tensor, instruction: Tensor | None, length: int) -> Tensor:
         """Inputs of the first `length` slots: (B, length, dim)."""
@@ -183,7 +197,9 @@ class VideoTransformer(nn.Module):
             x[:, 0] += self.instruction(instruction)
         return x[:, :length]
 
-    def run(self, x: Tensor, layout: Layout, rows: slice, cache: Cache | None = None, use_cache: bool = False) -> tuple[Tensor, Cache]:
+    def run(
+        self, x: Tensor, layout: Layout, rows: slice, cache: Cache | None = None, use_cache: bool = False
+    ) -> tuple[Tensor, Cache]:
         """The backbone on the slots `rows`, behind those already in `cache`."""
         mask = layout.attention(rows, rows.stop, x.dtype).to(x.device)
         output = self.backbone(inputs_embeds=x, attention_mask=mask, past_key_values=cache, use_cache=use_cache)
@@ -196,8 +212,10 @@ class VideoTransformer(nn.Module):
         picked = self.code_head(hidden[:, reads])  # (B, steps, R, ...)
         if c.code_readout == "last":
             return picked
-        b, steps_, places, _ = picked.shape
-        return picked.view(b, steps_, places, c.codes, c.whats).permute(0, 1, 3, 2, 4).flatten(3)
+        b, h, (rows, columns), f = len(picked), picked.shape[1], c.grid, c.fineness
+        picked = picked.view(b, h, rows, columns, c.codes, f, f, c.whats)
+        # places row-major on the fine grid
+        return picked.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(b, h, c.codes, c.code_size)
 
     def read_frames(self, hidden: Tensor, layout: Layout, steps: slice) -> list[Tensor]:
         """Outputs -> frame logits per digit, each (B, steps, h*w, size)."""
@@ -215,8 +233,8 @@ class VideoTransformer(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of B clips of H changes.
 
-        ids: int64 (B, H, h, w), all frames but the last. codes: (B, H, K). last: (n, h, w), the last frame of the first n clips;
-        these n also learn to predict frames, the whole batch learns the codes.
+        ids: int64 (B, H, h, w), all frames but the last. codes: (B, H, K). last: (n, h, w), the last frame of the first
+        n clips; these n also learn to predict frames, the whole batch learns the codes.
         """
         c, steps, count = self.config, ids.shape[1], len(last)
         layout = lay_out(c, steps)

@@ -5,8 +5,6 @@ The code says only what the frame before leaves open; everything that follows fr
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,40 +12,46 @@ from torch import Tensor, nn
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.layers import Quantizer, Residual, norm
 
-PRIOR = 8.0  # logit of a place with a most unusual change, before anything is learned: sure, yet open to being overruled
+PRIOR, LEARNED = 8.0, 2.0  # logit of the place where most appears; how far what is learned can raise or lower a logit
 
 
-class Unusual(nn.Module):
-    """How far a measurement (N, places) is from its running mean at each place, in units of the overall spread.
+class Appearing(nn.Module):
+    """Frames before and after (N, 3, H, W) -> how much appears in each square of the grid (N, h*w): mostly 0, or about 1.
 
-    A change that every clip shows (a turn marker) thus counts for little.
+    A pixel counts as far as it moves away from its usual colour, the running mean over training. So what comes counts,
+    what goes does not, and neither does what swings around its mean (a turn marker).
     """
 
-    mean: Tensor
-    variance: Tensor
+    usual: Tensor
+    square: Tensor
     updates: Tensor
 
-    def __init__(self, places: int):
+    def __init__(self, frame_size: int, side: int):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(places))
-        self.register_buffer("variance", torch.ones(()))
+        self.side = side
+        self.register_buffer("usual", torch.zeros(3, frame_size, frame_size))
+        self.register_buffer("square", torch.ones(()))  # running mean of the squared amounts
         self.register_buffer("updates", torch.zeros(()))
 
-    def forward(self, x: Tensor) -> Tensor:
+    @torch.no_grad()
+    def forward(self, before: Tensor, after: Tensor) -> Tensor:
         if self.training:
             self.updates += 1
             rate = (1 / self.updates).clamp(min=0.01)
-            self.mean.lerp_(x.mean(0), rate)
-            self.variance.lerp_((x - self.mean).square().mean(), rate)
-        return (x - self.mean) * (self.variance + 1e-8).rsqrt()
+            self.usual.lerp_((before.mean(0) + after.mean(0)).float() / 2, rate)
+        oddness = [(frame - self.usual).abs().mean(1) for frame in (before, after)]  # (N, H, W) each
+        amount = F.avg_pool2d(F.relu(oddness[1] - oddness[0]), self.side).flatten(1)
+        if self.training:
+            self.square.lerp_(amount.square().amax(1).mean().float(), rate)
+        return amount * (self.square + 1e-8).rsqrt()
 
 
 class ChangeEncoder(nn.Module):
     """Frames before and after (N, 3, H, W) -> logits of the place (N, h*w) and content at every place (N, h*w, C).
 
-    The logits start out as how unusual the amount of change at a place is: with a random start instead, place and painter
-    settle on a habit that serves some of the clips, such as those of one colour. A step's code comes from these two frames
-    alone, so it never depends on a later one.
+    The logits are mostly what appears at a place; what is learned decides close calls. Left to learn the rest, place and
+    painter settle on habits that serve some of the clips only: those of one colour, or, where stones are captured, the
+    place they vanish from. A step's code comes from its two frames alone, so it never depends on a later one.
     """
 
     def __init__(self, c: DynamicsConfig):
@@ -62,15 +66,12 @@ class ChangeEncoder(nn.Module):
         nn.init.zeros_(head.weight[:1])
         layers += [norm(c.widths[-1], c.groups), nn.SiLU(), head]
         self.layers = nn.Sequential(*layers)
-        self.square = c.frame_size // c.grid[0]
-        self.unusual = Unusual(math.prod(c.grid))
+        self.appearing = Appearing(c.frame_size, c.frame_size // c.grid[0])
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        change = after - before
-        x = self.layers(torch.cat([before, after, change], dim=1))  # (N, 1 + C, h, w)
+        x = self.layers(torch.cat([before, after, after - before], dim=1))  # (N, 1 + C, h, w)
         x = x.flatten(2).transpose(1, 2)  # (N, h*w, 1 + C)
-        amount = F.avg_pool2d(change.abs().mean(1), self.square).flatten(1)  # (N, h*w)
-        return x[..., 0] + PRIOR * torch.tanh(self.unusual(amount) / 2), x[..., 1:]
+        return LEARNED * torch.tanh(x[..., 0]) + PRIOR * self.appearing(before, after), x[..., 1:]
 
 
 class PaintBlock(Residual):
@@ -110,7 +111,7 @@ class WhereWhat(nn.Module):
         super().__init__()
         self.config = c
         self.encoder = ChangeEncoder(c)
-        self.quantizer = Quantizer(c.levels, len(c.levels), whiten=True)
+        self.quantizer = Quantizer(c.levels, len(c.levels), whiten=c.whiten)
         self.say = nn.Sequential(nn.Linear(len(c.levels), c.width), nn.SiLU(), nn.Linear(c.width, c.width))
         self.painter = Painter(c)
 
@@ -140,7 +141,7 @@ class WhereWhat(nn.Module):
         return self._paint(first, spots.unflatten(3, self.config.grid))
 
     def _choose(self, logits: Tensor) -> Tensor:
-        """One-hot place with the gradient of a soft one. In training Gumbel noise makes the choice a sample of it."""
+        """One-hot place with the gradient of a soft one. Gumbel noise, in training only, makes the choice a sample."""
         logits = logits.float()
         if self.training and self.config.noise:
             logits = logits - self.config.noise * torch.empty_like(logits).exponential_().log()

@@ -1,4 +1,4 @@
-"""VideoWorld: tokenizer + latent dynamics + transformer. Frames in; codes of the coming change and the next frames out."""
+"""VideoWorld: tokenizer + latent dynamics + transformer. Frames in; the coming codes and the next frames out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.sampling import GREEDY, Sampler
-from agents.videoworld.sequence import Kind
+from agents.videoworld.sequence import Kind, lay_out
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import Encoded, VideoTransformer, join_digits
 
@@ -18,8 +18,9 @@ from agents.videoworld.transformer import Encoded, VideoTransformer, join_digits
 class Prediction:
     """What VideoWorld expects of the next `horizon` changes.
 
-    codes: int64 (B, horizon, K). code_logprobs: (B, horizon, K), under the sampler. distribution: (B, K, code_size), log
-    probabilities of the first change's codes before any sampling. frames: uint8 (B, horizon, H, W, 3), or None if not asked for.
+    codes: int64 (B, horizon, K). code_logprobs: (B, horizon, K), under the sampler. distribution: (B, K, code_size),
+    log probabilities of the first change's codes before any sampling. frames: uint8 (B, horizon, H, W, 3), or None if
+    not asked for.
     frame_ids: int64 (B, horizon, h, w), or None.
     """
 
@@ -33,7 +34,9 @@ class Prediction:
 class VideoWorld(nn.Module):
     """A frozen tokenizer and dynamics model around the transformer that was trained on their ids and codes."""
 
-    def __init__(self, tokenizer: FrameTokenizer, transformer: VideoTransformer, dynamics: LatentDynamicsModel | None = None):
+    def __init__(
+        self, tokenizer: FrameTokenizer, transformer: VideoTransformer, dynamics: LatentDynamicsModel | None = None
+    ):
         super().__init__()
         self.tokenizer, self.transformer, self.dynamics = tokenizer, transformer, dynamics
         self.config = transformer.config
@@ -91,8 +94,10 @@ class VideoWorld(nn.Module):
             frame_ids=frame_ids,
         )
 
-    def imagine(self, frames: Tensor, instruction: Tensor | None = None, *, steps: int, sampler: Sampler = GREEDY) -> Tensor:
-        """The next `steps` frames as the model foresees them, rolled forward on its own frames: uint8 (B, steps, H, W, 3)."""
+    def imagine(
+        self, frames: Tensor, instruction: Tensor | None = None, *, steps: int, sampler: Sampler = GREEDY
+    ) -> Tensor:
+        """The next `steps` frames, rolled forward on the model's own frames: uint8 (B, steps, H, W, 3)."""
         imagined = self.predict(frames, instruction, horizon=steps, sampler=sampler).frames
         assert imagined is not None
         return imagined
@@ -107,8 +112,6 @@ class VideoWorld(nn.Module):
             empty = encoded.hidden.new_zeros(len(encoded.hidden), 0)
             return empty.long(), empty, empty.new_zeros(len(encoded.hidden), 0, c.code_size)
         if c.code_readout == "spatial":
-            from agents.videoworld.sequence import lay_out
-
             logits = transformer.read_codes(encoded.hidden, lay_out(c, steps), slice(steps - 1, steps))[:, 0]
             chosen, scores = sampler.draw(logits, generator)
             return chosen, scores, logits
@@ -124,7 +127,12 @@ class VideoWorld(nn.Module):
         return codes, scores, logits
 
     def next_frame(
-        self, encoded: Encoded, steps: int, codes: Tensor, sampler: Sampler = GREEDY, generator: torch.Generator | None = None
+        self,
+        encoded: Encoded,
+        steps: int,
+        codes: Tensor,
+        sampler: Sampler = GREEDY,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Token ids (B, h, w) of the frame that follows under `codes` (B, K)."""
         transformer, c = self.transformer, self.config
@@ -142,7 +150,9 @@ class VideoWorld(nn.Module):
             return self._draw_tokens(logits, sampler, generator).view(b, *c.grid)
         if c.markers:
             inputs.append(transformer.kind(Kind.FRAME_START).expand(b, 1, -1))
-        hidden = transformer.extend(encoded, torch.cat(inputs, 1), steps, closing_frame=True) if inputs else encoded.hidden
+        hidden = (
+            transformer.extend(encoded, torch.cat(inputs, 1), steps, closing_frame=True) if inputs else encoded.hidden
+        )
         ids = []
         for place in range(c.frame_tokens):
             token = self._draw_tokens(transformer.frame_head(hidden[:, -1:]), sampler, generator)  # (B, 1)
@@ -157,15 +167,18 @@ class VideoWorld(nn.Module):
     def _codes_between(self, frames: Tensor) -> Tensor:
         """Codes of the changes between known frames: (B, T-1, K)."""
         if frames.shape[1] == 1 or self.dynamics is None or not self.config.codes:
-            return torch.zeros(len(frames), frames.shape[1] - 1, self.config.codes, dtype=torch.long, device=frames.device)
+            return torch.zeros(
+                len(frames), frames.shape[1] - 1, self.config.codes, dtype=torch.long, device=frames.device
+            )
         return self.dynamics.encode(frames)
 
     def _code_input(self, code: Tensor, slot: int) -> Tensor:
         """Input (B, 1, dim) of the `slot`-th code (B,)."""
         transformer, c = self.transformer, self.config
-        x = transformer.code_embedding(code % c.whats + slot * c.whats)
+        token, said = transformer.locate(code)
+        x = transformer.code_embedding(said + slot * c.said)
         if c.places > 1 and transformer.position is not None:
-            x = x + transformer.position[code // c.whats]
+            x = x + transformer.position[token]
         return (x + transformer.kind(Kind.CODE))[:, None]
 
     def _draw_tokens(self, logits: Tensor, sampler: Sampler, generator: torch.Generator | None) -> Tensor:

@@ -6,10 +6,13 @@ from the left and rows 1.. from the bottom; SGF names columns and rows a.. from 
 
 from __future__ import annotations
 
+import re
+
 from envs.errors import UserError
 from envs.go.kernels import BLACK, WHITE
 
 GTP_COLUMNS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
+_VERTEX = re.compile(rf"[{GTP_COLUMNS}][1-9]\d?|PASS", re.ASCII | re.IGNORECASE)
 _SGF_LETTERS = "abcdefghijklmnopqrstuvwxy"
 _COLOURS = {"b": BLACK, "black": BLACK, "w": WHITE, "white": WHITE}
 
@@ -21,6 +24,11 @@ def point_to_gtp(point: int, size: int) -> str:
     _check_on_board(point, size)
     row, col = divmod(point, size)
     return f"{GTP_COLUMNS[col]}{size - row}"
+
+
+def is_gtp_vertex(text: str) -> bool:
+    """Return whether `text` names a point of some board or the pass; whether that board is this one is left open."""
+    return _VERTEX.fullmatch(text) is not None
 
 
 def gtp_to_point(text: str, size: int) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, Protocol
 
 from envs.errors import UserError
-from envs.go.coords import GTP_COLUMNS, colour_to_gtp, gtp_to_colour, gtp_to_point, point_to_gtp
+from envs.go.coords import GTP_COLUMNS, colour_to_gtp, gtp_to_colour, gtp_to_point, is_gtp_vertex, point_to_gtp
 from envs.go.renderer import star_points
 from envs.go.rules import BLACK, WHITE, GoGame, IllegalMoveError
 
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 _MAX_ID = 2**31 - 1
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
-_VERTEX = re.compile(r"[A-HJ-Z][1-9]\d?", re.ASCII | re.IGNORECASE)
 # Everything up to the blank, and DEL, except the tab and the line feed.
 _DROPPED = dict.fromkeys([code for code in range(32) if chr(code) not in "\t\n"] + [127])
 
@@ -152,7 +151,7 @@ class GtpServer:
         if len(arguments) != 2:
             raise GtpError("syntax error")
         colour, vertex = _colour(arguments[0]), arguments[1]
-        if vertex.lower() != "pass" and not _VERTEX.fullmatch(vertex):
+        if not is_gtp_vertex(vertex):
             raise GtpError("syntax error")
         try:
             self._play_on(gtp_to_point(vertex, self.game.size), colour)

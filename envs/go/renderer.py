@@ -1,7 +1,7 @@
 """Go positions as pictures, many at once, and pictures read back as positions.
 
-A board is drawn as a mosaic: every point is one of a few tiles, chosen by what stands on it and where it lies on the board.
-One `BoardGeometry` serves the renderer and the readers, so that nobody else knows a pixel.
+A board is drawn as a mosaic: every point is one of a few tiles, chosen by what stands on it and where it lies on the
+board. One `BoardGeometry` serves the renderer and the readers, so that nobody else knows a pixel.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ PAPER_LINE = 100 / 72  # px; one point at 100 dpi
 class BoardGeometry:
     """Where things lie in a frame.
 
-    size: points per side, 2 to 25. cell: pixels per point (style "modern"; an even number of cells per side, so that 2x2-cell
-    tokens cover whole points; the rows and columns behind the board are the status strip). style "paper" is the published
-    picture: 9x9 only gives 256 px; other sizes keep its pitch of 29 px and its margin.
+    size: points per side, 2 to 25. cell: pixels per point (style "modern"; an even number of cells per side, so that
+    2x2-cell tokens cover whole points; the rows and columns behind the board are the status strip). style "paper" is
+    the published picture: 9x9 only gives 256 px; other sizes keep its pitch of 29 px and its margin.
     """
 
     size: int = 9
@@ -106,19 +106,29 @@ def blend(under: np.ndarray, colour: np.ndarray, alpha: np.ndarray) -> np.ndarra
     return under * (1 - alpha) + colour * alpha
 
 
-def grid_tile(geometry: BoardGeometry, row: int, column: int, ground: np.ndarray, ink: np.ndarray, width: float) -> np.ndarray:
+def grid_tile(
+    geometry: BoardGeometry, row: int, column: int, ground: np.ndarray, ink: np.ndarray, width: float
+) -> np.ndarray:
     """One empty point: the lines leave it only towards neighbours that exist. (pitch, pitch, 3) float32."""
     side, last = geometry.pitch, geometry.size - 1
     centre = side // 2 if geometry.style == "paper" else (side - 1) / 2
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     tile = np.broadcast_to(ground, (side, side, 3)).astype(np.float32)
-    across = lambda d: np.clip(np.minimum(d + 0.5, width / 2) - np.maximum(d - 0.5, -width / 2), 0, 1)  # noqa: E731
-    beyond = lambda d, low, high: np.clip(  # noqa: E731 - how much of a pixel lies within the line's ends
-        np.minimum(d + 0.5, high if high is not None else np.inf) - np.maximum(d - 0.5, low if low is not None else -np.inf), 0, 1
-    )
+
+    def across(d: np.ndarray) -> np.ndarray:
+        """How much of a pixel, `d` px beside the line's middle, the line covers."""
+        return np.clip(np.minimum(d + 0.5, width / 2) - np.maximum(d - 0.5, -width / 2), 0, 1)
+
+    def along(d: np.ndarray, low: float | None, high: float | None) -> np.ndarray:
+        """How much of a pixel lies within the line's ends; None where the line goes on."""
+        end, start = np.inf if high is None else high, -np.inf if low is None else low
+        return np.clip(np.minimum(d + 0.5, end) - np.maximum(d - 0.5, start), 0, 1)
+
     reach = width / 2  # square caps, as matplotlib draws them
-    horizontal = across(y - centre) * beyond(x - centre, -reach if column == 0 else None, reach if column == last else None)
-    vertical = across(x - centre) * beyond(y - centre, -reach if row == 0 else None, reach if row == last else None)
+    horizontal = across(y - centre) * along(
+        x - centre, -reach if column == 0 else None, reach if column == last else None
+    )
+    vertical = across(x - centre) * along(y - centre, -reach if row == 0 else None, reach if row == last else None)
     return blend(blend(tile, ink, vertical[..., None]), ink, horizontal[..., None])
 
 
@@ -208,7 +218,8 @@ def _kinds(stones: np.ndarray, to_move: np.ndarray, last: np.ndarray, ko: np.nda
 class BoardRenderer:
     """Draws positions as frames: uint8 (P, S, S, 3) with S = geometry.frame_size.
 
-    Calling it renders on the CPU from numpy arrays; `torch` does the same on any device from tensors. Both give the same bytes.
+    Calling it renders on the CPU from numpy arrays; `torch` does the same on any device from tensors. Both give the
+    same bytes.
     """
 
     def __init__(self, geometry: BoardGeometry | None = None) -> None:
@@ -223,7 +234,8 @@ class BoardRenderer:
         if g.cells > g.size:
             self.first[g.size :, :] = self.first[:, g.size :] = len(tiles)
             tiles += strip_tiles(g)
-        self.atlas = np.ascontiguousarray(np.stack(tiles).round().clip(0, 255).astype(np.uint8))  # (tiles, side, side, 3)
+        # (tiles, side, side, 3)
+        self.atlas = np.ascontiguousarray(np.stack(tiles).round().clip(0, 255).astype(np.uint8))
 
     @cached_property
     def _words(self) -> np.ndarray:
@@ -251,7 +263,7 @@ class BoardRenderer:
     def torch(
         self, stones: torch.Tensor, to_move: torch.Tensor, last_move: torch.Tensor, ko: torch.Tensor
     ) -> torch.Tensor:
-        """The same for tensors on one device: stones (P, N, N), the others (P,), any integer type -> uint8 (P, S, S, 3)."""
+        """The same for tensors on one device: stones (P, N, N), the others (P,), integers -> uint8 (P, S, S, 3)."""
         import torch
 
         g, device, count = self.geometry, stones.device, len(stones)
@@ -297,22 +309,29 @@ def positions_from_games(games: Sequence[GoGame]) -> Positions:
 
 
 def turn_frames(frames: np.ndarray, symmetry: int, geometry: BoardGeometry) -> np.ndarray:
-    """Frames (P, S, S, 3) with their boards turned as `envs.go.batch.transform` turns positions; the status strip stays.
+    """Frames (P, S, S, 3) with their boards turned as `envs.go.batch.transform` turns positions.
 
-    The same as drawing the turned position, but from the picture alone.
+    The status strip stays. The same as drawing the turned position, but from the picture alone (paper style: up to
+    a few pixels in the outermost row and column).
     """
-    side = geometry.size * geometry.pitch - 2 * geometry.offset if geometry.style == "paper" else geometry.size * geometry.cell
+    side = (
+        geometry.size * geometry.pitch - 2 * geometry.offset
+        if geometry.style == "paper"
+        else geometry.size * geometry.cell
+    )
     board = frames[:, :side, :side]
+    cut = side - board.shape[1]  # pixels of the published picture's far edges that lie outside the frame
+    board = np.pad(board, ((0, 0), (0, cut), (0, cut), (0, 0)), mode="edge") if cut else board
     board = board[:, ::-1] if symmetry & 1 else board
     board = board[:, :, ::-1] if symmetry & 2 else board
     board = board.swapaxes(1, 2) if symmetry & 4 else board
     turned = frames.copy()
-    turned[:, :side, :side] = board
+    turned[:, :side, :side] = board[:, : side - cut, : side - cut]
     return turned
 
 
 def _nearest_kinds(frames: np.ndarray, geometry: BoardGeometry) -> tuple[np.ndarray, np.ndarray]:
-    """Kind of every tile by smallest squared distance: (P, cells, cells) int64, and the distance per tile row (float32)."""
+    """Kind of every tile by smallest squared distance: (P, cells, cells) int64, and that distance (float32)."""
     g, renderer = geometry, renderer_for(geometry)
     side = g.cells * g.pitch
     canvas = np.zeros((len(frames), side, side, 3), np.float32)
@@ -350,7 +369,8 @@ def read_board(frames: np.ndarray, geometry: BoardGeometry) -> Positions:
         strip = kinds[:, size:, :].reshape(count, -1)
         to_move = np.where((strip % 2).mean(1) > 0.5, WHITE, BLACK).astype(np.int8)
         marked = (flat == BLACK_LAST) | (flat == WHITE_LAST)
-        last = np.where(marked.any(1), marked.argmax(1), np.where(kinds[:, size, size] >= 2, size * size, -1)).astype(np.int16)
+        passed = np.where(kinds[:, size, size] >= 2, size * size, -1)
+        last = np.where(marked.any(1), marked.argmax(1), passed).astype(np.int16)
         ko = np.where((flat == KO_POINT).any(1), (flat == KO_POINT).argmax(1), -1).astype(np.int16)
     return Positions(stones, to_move, last, ko)
 
@@ -358,8 +378,8 @@ def read_board(frames: np.ndarray, geometry: BoardGeometry) -> Positions:
 def read_move(current: np.ndarray, predicted: np.ndarray, geometry: BoardGeometry) -> np.ndarray:
     """The move between two frames, read from pixels alone: where a stone appears.
 
-    current, predicted: uint8 (P, S, S, 3). Returns int64 (P,): a point, N*N for a pass (nothing new, the turn changes), or -1
-    where the pictures show no move. If several stones appear, the one whose pixels changed most is the move.
+    current, predicted: uint8 (P, S, S, 3). Returns int64 (P,): a point, N*N for a pass (nothing new, the turn changes),
+    or -1 where the pictures show no move. If several stones appear, the one whose pixels changed most is the move.
     """
     before, after = read_board(current, geometry), read_board(predicted, geometry)
     count, area = len(current), geometry.size**2

@@ -1,6 +1,7 @@
 """Go games as video: compact game records in, clips of rendered frames out.
 
-A record file (`assets/go9/games.npz`) holds G games as numpy arrays; points are row * N + column, row 0 on top, N*N a pass:
+A record file (`assets/go9/games.npz`) holds G games as numpy arrays; points are row * N + column, row 0 on top, N*N a
+pass:
 
     size     int64  ()     points per side
     moves    uint8  (G, T) moves played, Black first; padding N*N after the end
@@ -9,8 +10,9 @@ A record file (`assets/go9/games.npz`) holds G games as numpy arrays; points are
     komi     float32 (G,)
     result   int8   (G,)   +1 Black won, -1 White won, 0 draw
 
-`python -m train.data.go_games SHARD [SHARD ...] --out FILE` makes it from self-play shards; the same shards give the same bytes.
-A clip shows consecutive positions of one game, ended by the position after the teacher's reply (or after the move played).
+`python -m train.data.go_games SHARD [SHARD ...] --out FILE` makes it from self-play shards; the same shards give the
+same bytes. A clip shows consecutive positions of one game, ended by the position after the teacher's reply (or after
+the move played).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import argparse
 import logging
 import sys
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -34,18 +37,22 @@ from envs.go.renderer import BoardGeometry, renderer_for
 if TYPE_CHECKING:
     import torch
 
+    from envs.go.sgf_reader import SgfGame
+
 log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parents[2] / "assets"
 SPLITS = ("train", "validation", "test")
 FIELDS = ("size", "moves", "replies", "lengths", "komi", "result")
+_BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
 class GoDataConfig:
     """Where games come from and how they are drawn.
 
-    source: "records" (a record file) or "sgf" (a folder of SGF files). path: that file or folder; empty: the games in assets/.
+    source: "records" (a record file) or "sgf" (a folder of SGF files). path: that file or folder; empty: the games in
+    assets/.
     reply: what ends a clip: "teacher" (records only) or "played". held_out: share of the games in each of the splits
     validation and test. symmetries: turn and mirror training clips at random. horizon: changes in a clip (frames - 1).
     """
@@ -82,7 +89,8 @@ class GoDataConfig:
 class BoardClips:
     """Clips that are not drawn yet: T position arrays of B boards. Drawing them gives uint8 (B, T, S, S, 3).
 
-    This is all that reaches the tokenizer, dynamics and world stages: positions as a film would show them, no moves, no results.
+    This is all that reaches the tokenizer, dynamics and world stages: positions as a film would show them, no moves, no
+    results.
     """
 
     steps: tuple[Positions, ...]
@@ -130,9 +138,11 @@ class GameRecords:
         try:
             with np.load(path, allow_pickle=False) as file:
                 values = {name: file[name] for name in FIELDS}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise UserError(f"{path} is not a readable record file ({error}): make it again with train.data.go_games") from error
-        return cls(size=int(values.pop("size")), **values)
+            return cls(size=int(values.pop("size")), **values)
+        except (OSError, ValueError, LookupError, TypeError, RuntimeError, EOFError, *_BROKEN_ARCHIVE) as error:
+            raise UserError(
+                f"{path} is not a readable record file ({error}): make it again with train.data.go_games"
+            ) from error
 
 
 def records_from_shards(paths: Sequence[Path]) -> GameRecords:
@@ -147,6 +157,10 @@ def records_from_shards(paths: Sequence[Path]) -> GameRecords:
     return GameRecords(9, moves, replies, lengths.astype(np.uint8), komi.astype(np.float32), result.astype(np.int8))
 
 
+def _by_turns(game: SgfGame) -> bool:
+    return all(move.colour == 1 + ply % 2 for ply, move in enumerate(game.moves))
+
+
 def records_from_sgf(folder: Path, size: int) -> GameRecords:
     """All games of one size in a folder of SGF files (main lines; games with setup stones are left out)."""
     from envs.go.sgf import read_folder
@@ -155,7 +169,7 @@ def records_from_sgf(folder: Path, size: int) -> GameRecords:
     for game in read_folder(folder):
         if game.size != size:
             other_sizes += 1
-        elif game.setup or any(colour != 1 + i % 2 for i, (colour, _) in enumerate(game.moves)):
+        elif game.black_setup or game.white_setup or not _by_turns(game):
             setups += 1
         elif game.moves:
             games.append(game)
@@ -164,7 +178,9 @@ def records_from_sgf(folder: Path, size: int) -> GameRecords:
             f"no {size}x{size} game in {folder} ({other_sizes} of other sizes, {setups} with setup stones): "
             "give another data.path or data.size"
         )
-    log.info("%d games from %s; left out: %d of other sizes, %d with setup stones", len(games), folder, other_sizes, setups)
+    log.info(
+        "%d games from %s; left out: %d of other sizes, %d with setup stones", len(games), folder, other_sizes, setups
+    )
     longest = max(len(game.moves) for game in games)
     moves = np.full((len(games), longest), size * size, np.int16)
     for row, game in zip(moves, games, strict=True):
@@ -191,7 +207,8 @@ class GoVideo:
         self.positions, self.offsets = replay(moves, lengths, records.size)
         own = np.arange(moves.shape[1]) < lengths[:, None]
         replies = (records.replies if config.reply == "teacher" else records.moves)[games]
-        # A clip starts at any ply that leaves room for its horizon; `_reply` belongs to the position before the last change.
+        # A clip starts at any ply that leaves room for its horizon; `_reply` belongs to the position before the last
+        # change.
         self._reply = np.full(len(self.positions.to_move), -1, np.int16)
         ply = np.arange(len(self._reply)) - np.repeat(self.offsets[:-1], lengths + 1)
         final = np.repeat(lengths, lengths + 1) == ply
@@ -211,7 +228,7 @@ class GoVideo:
         return clips
 
     def sample_labelled(self, rng: np.random.Generator, count: int, labels: int) -> tuple[BoardClips, np.ndarray]:
-        """Clips with the move behind their last change, int64 (count,), from the first `labels` clips of the split only.
+        """Clips with the move behind their last change, int64 (count,), from the first `labels` clips alone.
 
         For inverse dynamics and measurement; no other stage calls it.
         """
@@ -244,7 +261,7 @@ def load_records(config: GoDataConfig) -> GameRecords:
 
 
 def split_games(count: int, held_out: float) -> dict[str, np.ndarray]:
-    """Game numbers of each split, sorted; the same for the same count. At least one game a split where there are three."""
+    """Game numbers of each split, sorted; the same for the same count. At least one a split from three games on."""
     order = np.random.default_rng(2024).permutation(count)
     few = max(1, round(count * held_out)) if count >= 3 else 0
     parts = {"validation": order[:few], "test": order[few : 2 * few], "train": order[2 * few :]}
@@ -258,9 +275,15 @@ def _spread(count: int, limit: int) -> np.ndarray:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Convert shards to a record file."""
-    parser = argparse.ArgumentParser(prog="python -m train.data.go_games", description="Make a record file from self-play shards.")
-    parser.add_argument("shards", nargs="+", type=Path, metavar="SHARD", help=".npz with moves, best, length, komi, result")
-    parser.add_argument("--out", type=Path, default=ASSETS / "go9" / "games.npz", help="file to write (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m train.data.go_games", description="Make a record file from self-play shards."
+    )
+    parser.add_argument(
+        "shards", nargs="+", type=Path, metavar="SHARD", help=".npz with moves, best, length, komi, result"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ASSETS / "go9" / "games.npz", help="file to write (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     missing = [path for path in options.shards if not path.is_file()]
     if missing:

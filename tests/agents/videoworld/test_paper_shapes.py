@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import nn
 
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig
-from agents.videoworld.dynamics import LatentDynamicsModel
+from agents.videoworld.dynamics import LatentDynamicsModel, QueryCodes
 from agents.videoworld.tokenizer import FrameTokenizer
 
 
@@ -16,7 +18,7 @@ def millions(module: nn.Module) -> float:
 
 
 @pytest.fixture(autouse=True)
-def meta_device():
+def meta_device() -> Iterator[None]:
     with torch.device("meta"):
         yield
 
@@ -36,6 +38,7 @@ def test_tokenizer() -> None:
 def test_dynamics(horizon: int, encoder: float, readout: float) -> None:
     model = LatentDynamicsModel(DynamicsConfig.preset("paper", horizon=horizon))
     net = model.net
+    assert isinstance(net, QueryCodes)
     assert millions(net.encoder) + millions(net.readout) == pytest.approx(encoder, abs=0.05)
     assert millions(net.readout) == pytest.approx(readout, abs=0.05)
     assert millions(net.decoder) == pytest.approx(191.6, abs=0.05)

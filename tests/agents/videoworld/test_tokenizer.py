@@ -25,7 +25,7 @@ def test_shapes_dtypes_and_ranges(tiny: FrameTokenizer) -> None:
     frames = random_frames(3, 2)
     ids = tiny.encode(frames)
     assert ids.shape == (3, 2, *tiny.grid) and ids.dtype == torch.int64
-    assert 0 <= ids.min() and ids.max() < tiny.codebook_size == 125
+    assert 0 <= ids.min() and ids.max() < tiny.codebook_size == 64**4
     back = tiny.decode(ids)
     assert back.shape == frames.shape and back.dtype == torch.uint8
     loss, metrics = tiny(frames)
@@ -59,7 +59,8 @@ def test_vectors_and_ids_are_inverse(levels: tuple[int, ...]) -> None:
     vectors = quantizer.vectors(ids)
     assert vectors.shape == (len(ids), len(levels)) and vectors.abs().max() <= 1
     assert torch.equal(quantizer.ids(vectors), ids)
-    assert torch.equal(vectors[1, 1:], vectors[0, 1:]) and vectors[1, 0] > vectors[0, 0]  # first level is least significant
+    assert torch.equal(vectors[1, 1:], vectors[0, 1:])  # the first level is the least significant
+    assert vectors[1, 0] > vectors[0, 0]
 
 
 def test_quantizer_follows_the_published_formula() -> None:
@@ -75,14 +76,27 @@ def test_quantizer_follows_the_published_formula() -> None:
     assert torch.allclose(quantized, quantizer.lookup(ids), atol=1e-6)
 
 
+def test_an_id_holds_the_codes_of_its_parts(tiny: FrameTokenizer) -> None:
+    """Changing one part's digits changes only its square of the picture; the digits follow `levels`, in order."""
+    assert tiny.levels == (4, 4, 4) * 4
+    ids = torch.full((1, 1, 2, 2), 5)
+    ids[0, 0, 0, 1] += 7 * 64**2  # the third part: lower left of token (0, 1)
+    digits = ids[..., None] // 4 ** torch.arange(12) % 4
+    assert torch.equal(tiny.vectors(ids), (digits - 2) / 2)
+    difference = (tiny.decode(ids) != tiny.decode(torch.full_like(ids, 5)))[0, 0].any(-1)
+    assert difference[8:16, 16:24].any()
+    difference[8:16, 16:24] = False
+    assert not difference.any()
+
+
 def test_with_kernel_1_a_token_sees_and_paints_its_own_square_only() -> None:
     torch.manual_seed(0)
     tokenizer = FrameTokenizer(TokenizerConfig.preset("small")).eval()
     frames = random_frames(1, 1, size=80)
     other = frames.clone()
-    other[..., 16:32, 48:64, :] = 0  # the square of token (1, 3)
-    changed = tokenizer.encoder(tokenizer._channels_first(frames)) != tokenizer.encoder(tokenizer._channels_first(other))
-    assert changed.any(1)[0].nonzero().tolist() == [[1, 3]]
+    other[..., 16:32, 48:64, :] = 0  # the square of token (1, 3), which has four parts
+    features, others = (tokenizer.encoder(tokenizer._channels_first(x)) for x in (frames, other))
+    assert (features != others).any(1)[0].nonzero().tolist() == [[2, 6], [2, 7], [3, 6], [3, 7]]
     ids = tokenizer.encode(frames)
     touched = ids.clone()
     touched[0, 0, 1, 3] = (ids[0, 0, 1, 3] + 32_000) % tokenizer.codebook_size

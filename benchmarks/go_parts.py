@@ -1,0 +1,78 @@
+"""How exact the eyes and the codes of a Go checkpoint are, on games no stage has seen.
+
+    python -m benchmarks.go_parts assets/checkpoints/go9-small [--clips 5000] [--json FILE]
+
+*boards exact*: share of frames that read back point by point, mark by mark, after the tokenizer's round trip. *code to
+move*: share of changes whose move the inverse dynamics reads off the dynamics model's code. *painted exact*: share of
+next frames that the dynamics model paints from the frame before and the code. *foreseen exact*: the same for the
+transformer's next frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.report import percent, show, wilson, write
+from envs.errors import UserError
+from train.data.go_games import GoDataConfig, GoVideo
+from train.stages import minibatches
+from train.tokenizer import boards_exact
+
+
+@torch.inference_mode()
+def measure(model: Any, clips: int, split: str = "test") -> dict[str, Any]:
+    """Counts of the successes named in the module's docstring, and the number of clips."""
+    geometry = model.geometry
+    video = GoVideo(GoDataConfig(size=geometry.size, style=geometry.style, cell=geometry.cell), split)
+    drawn, moves = video.sweep(clips)
+    world, head = model.world, model.inverse_dynamics
+    counts = dict.fromkeys(("boards_exact", "code_to_move", "painted_exact", "foreseen_exact"), 0)
+    done = 0
+    for frames in minibatches(drawn.frames()):
+        truth = torch.from_numpy(moves[done : done + len(frames)])
+        done += len(frames)
+        first, after = frames[:, 0], frames[:, 1]
+        rebuilt = world.tokenizer.decode(world.tokenizer.encode(frames[:, 1:]))[:, 0]
+        counts["boards_exact"] += int(boards_exact(after, rebuilt, geometry).sum())
+        codes = world.dynamics.encode(frames)[:, 0]  # (B, 1)
+        vectors = world.tokenizer.vectors(world.tokenizer.encode(first)).flatten(1, 2)
+        read = head(codes, head.tokens_at(vectors, codes)).argmax(-1)[:, 0]
+        counts["code_to_move"] += int((read == truth).sum())
+        painted = world.dynamics.decode(first, codes[:, None])[:, -1]
+        counts["painted_exact"] += int(boards_exact(after, painted, geometry).sum())
+        counts["foreseen_exact"] += int(boards_exact(after, model.following(first, codes[:, 0]), geometry).sum())
+    return {**counts, "clips": len(moves), "split": split}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run and print the table."""
+    what = "Measure the parts of a Go checkpoint."
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.go_parts", description=what)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--clips", type=int, default=5000)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args(arguments)
+    from agents.go_agent import load_go_model
+
+    try:
+        result = measure(load_go_model(options.checkpoint), options.clips)
+    except UserError as error:
+        print(f"go_parts: {error}", file=sys.stderr)
+        return 2
+    rows = []
+    for name in ("boards_exact", "code_to_move", "painted_exact", "foreseen_exact"):
+        low, high = wilson(result[name], result["clips"])
+        share = percent(result[name] / result["clips"], 2)
+        rows.append((name.replace("_", " "), share, f"{percent(low, 2)} to {percent(high, 2)}"))
+    show(f"{options.checkpoint}, {result['clips']} held-out changes", rows, ("part", "share", "95 % interval"))
+    write({"checkpoint": str(options.checkpoint), **result}, options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -220,7 +220,9 @@ def load_go_model(folder: str | Path) -> GoModel:
         transformer = VideoTransformer(WorldConfig(**config["world"]))
         head = InverseDynamics(InverseDynamicsConfig(**config["inverse_dynamics"]))
         geometry = BoardGeometry(**config["frames"])
-    except (KeyError, TypeError, ValueError) as error:
+        if geometry.frame_size != tokenizer.config.frame_size:
+            raise ValueError(f"frames of {geometry.frame_size} px for a tokenizer of {tokenizer.config.frame_size} px")
+    except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise CheckpointError(
             f"{folder}/config.yaml does not describe a Go agent ({error}): copy the checkpoint anew"
         ) from error

@@ -19,7 +19,7 @@ from train.data.go_games import GameRecords
 
 
 def random_moves(games: int, plies: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Legal random games: moves (games, plies), now and then a pass, and lengths (games,), of which some are shorter."""
+    """Legal random games: moves (games, plies), now and then a pass, and lengths (games,), some shorter."""
     rng = np.random.default_rng(seed)
     board = BatchedGo(games, size)
     moves = np.full((games, plies), size * size, np.int64)

@@ -169,7 +169,7 @@ class WorldConfig(ModelConfig):
     embedding: str = "digits"  # of frame tokens: "digits" of their FSQ code through an MLP, or "table"
     embedding_width: int = 384  # inner width of that MLP
     frame_attention: str = "full"  # within a known frame: "full" or "causal"
-    frame_decoding: str = "parallel"  # of the next frame, once the code is known: "parallel" or "causal", token by token
+    frame_decoding: str = "parallel"  # of the next frame under a code: "parallel" or "causal", token by token
     code_readout: str = "spatial"  # codes are read at the frame tokens where they apply, or at the "last" position
     positions_2d: bool = True  # learned row and column embeddings besides the rotary ones
     markers: bool = False  # start and end tokens around frames and codes
@@ -247,4 +247,9 @@ class InverseDynamicsConfig(ModelConfig):
     what_levels: tuple[int, ...] = (4, 4, 4)
     frame_levels: int = 6  # digits of a frame token, of which the head sees the one at the code's place
 
-    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {"tiny": {"width": 32}, "small": {}, "base": {"width": 512}, "paper": {"width": 512}}
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "tiny": {"width": 32},
+        "small": {},
+        "base": {"width": 512},
+        "paper": {"width": 512},
+    }

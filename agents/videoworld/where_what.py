@@ -16,7 +16,7 @@ PRIOR, LEARNED = 8.0, 2.0  # logit of the place where most appears; how far what
 
 
 class Appearing(nn.Module):
-    """Frames before and after (N, 3, H, W) -> how much appears in each square of the grid (N, h*w): mostly 0, or about 1.
+    """Frames before and after (N, 3, H, W) -> how much appears in each grid square (N, h*w): mostly 0, else near 1.
 
     A pixel counts as far as it moves away from its usual colour, the running mean over training. So what comes counts,
     what goes does not, and neither does what swings around its mean (a turn marker).
@@ -49,9 +49,9 @@ class Appearing(nn.Module):
 class ChangeEncoder(nn.Module):
     """Frames before and after (N, 3, H, W) -> logits of the place (N, h*w) and content at every place (N, h*w, C).
 
-    The logits are mostly what appears at a place; what is learned decides close calls. Left to learn the rest, place and
-    painter settle on habits that serve some of the clips only: those of one colour, or, where stones are captured, the
-    place they vanish from. A step's code comes from its two frames alone, so it never depends on a later one.
+    The logits are mostly what appears at a place; what is learned decides close calls. Left to learn the rest, place
+    and painter settle on habits that serve some of the clips only: those of one colour, or, where stones are captured,
+    the place they vanish from. A step's code comes from its two frames alone, so it never depends on a later one.
     """
 
     def __init__(self, c: DynamicsConfig):

@@ -366,7 +366,9 @@ def test_stages_learn_without_the_labels(tmp_path: Path, config: GoDataConfig, m
 
 def test_moves_do_not_change_what_the_world_stage_sees(tmp_path: Path, config: GoDataConfig) -> None:
     """Other results and komi: the same frames, byte for byte."""
-    before = WorldStage(WorldStageConfig(data=config, inputs=inputs_of(tmp_path, config), model=WorldConfig.preset("tiny")))
+    before = WorldStage(
+        WorldStageConfig(data=config, inputs=inputs_of(tmp_path, config), model=WorldConfig.preset("tiny"))
+    )
     seen = before.to_device(before.batch(3, 0, 0, 1, 16), CPU)
     records = GameRecords.load(Path(config.path))
     replace(records, komi=records.komi - 20, result=1 - records.result).save(Path(config.path))

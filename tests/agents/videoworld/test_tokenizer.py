@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from agents.videoworld.config import TokenizerConfig
-from agents.videoworld.layers import Quantizer
+from agents.videoworld.layers import Quantizer, Whiten
 from agents.videoworld.tokenizer import FrameTokenizer
 
 
@@ -119,3 +119,22 @@ def test_it_learns_a_few_frames() -> None:
         optimizer.step()
     assert metrics["clean"] == 1, metrics
     assert (tokenizer.eval().decode(tokenizer.encode(frames)).int() - frames.int()).abs().max() <= 16
+
+
+def test_whitening_removes_correlation_and_stays_put_in_eval() -> None:
+    torch.manual_seed(0)
+    whiten = Whiten(3)
+    mixing = torch.tensor([[1.0, 0, 0], [0.9, 0.1, 0], [1.0, 0, 0.05]])
+    for _ in range(300):
+        whiten(torch.randn(256, 3) @ mixing.T + 5)
+    x = whiten.eval()(torch.randn(10_000, 3) @ mixing.T + 5)
+    assert torch.allclose(x.T.cov(), torch.eye(3), atol=0.15)
+    assert x.mean(0).abs().max() < 0.1
+    assert torch.equal(whiten(torch.zeros(1, 3)), whiten(torch.zeros(1, 3)))
+
+
+def test_annealing_ends_in_rounding() -> None:
+    torch.manual_seed(0)
+    quantizer = Quantizer((5, 5), 2, anneal=3)
+    outputs = [quantizer(z) for z in torch.randn(4, 100, 2)]
+    assert [torch.equal(vectors, quantizer.lookup(ids)) for vectors, ids in outputs] == [False, False, True, True]

@@ -8,7 +8,15 @@ import torch
 
 from envs.errors import UserError
 from envs.go.batch import Positions, apply_moves, replay, transform
-from envs.go.renderer import BoardGeometry, BoardRenderer, positions_from_games, read_board, read_move, renderer_for, turn_frames
+from envs.go.renderer import (
+    BoardGeometry,
+    BoardRenderer,
+    positions_from_games,
+    read_board,
+    read_move,
+    renderer_for,
+    turn_frames,
+)
 from envs.go.rules import BLACK, WHITE, GoGame
 from tests.envs.go.reference import play
 from tests.go_games import random_moves, random_positions
@@ -167,7 +175,7 @@ def test_paper_stones_are_clipped_at_the_edges() -> None:
     middle = PAPER_LINES[4]
     assert (frame[0, middle] == 255).all() and (frame[middle, 0] == 255).all()
     assert (frame[255, middle] == 255).all() and (frame[middle, 255] == 255).all()
-    # 12 px above the centre of the top row's stone the disc is 2 * 6 + 1 px wide; the bottom one is cut at 11 px: 2 * 7 + 1
+    # the disc is 2 * 6 + 1 px wide 12 px above its centre (top row), 2 * 7 + 1 px wide 11 px below it (bottom row)
     assert (frame[0] == 255).all(-1).sum() == 13 and (frame[255] == 255).all(-1).sum() == 15
 
 
@@ -224,7 +232,9 @@ def test_moves_are_read_from_two_frames(geometry: BoardGeometry) -> None:
     played = np.concatenate([row[:length] for row, length in zip(moves, lengths, strict=True)])
     assert read.dtype == np.int64 and np.array_equal(read, played)
     stones = (positions.stones != 0).sum((1, 2))
-    assert (played == size * size).any() and (stones[before + 1] < stones[before]).any(), "passes and captures are tried"
+    assert (played == size * size).any() and (stones[before + 1] < stones[before]).any(), (
+        "passes and captures are tried"
+    )
 
 
 def test_paper_reads_black_moves_with_captures() -> None:

@@ -1,0 +1,156 @@
+"""The arithmetic behind the published figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import go_parts, video_gobench
+from benchmarks.report import percent, wilson, write
+from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
+from envs.errors import UserError
+from envs.go.batch import legal_moves, replay, transform
+from tests.go_games import random_moves, random_positions, tiny_model
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        (0, 10, 0.0, 0.2775),
+        (10, 10, 0.7225, 1.0),
+        (5, 10, 0.2366, 0.7634),
+        (81, 263, 0.2553, 0.3662),  # Newcombe 1998, Table I, case (a), method 3
+        (15, 148, 0.0624, 0.1605),  # case (b)
+        (1, 29, 0.0061, 0.1718),  # case (d)
+    ],
+)
+def test_wilson(successes: int, trials: int, low: float, high: float) -> None:
+    assert wilson(successes, trials) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_wilson_without_trials() -> None:
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_percent() -> None:
+    assert (percent(0.123), percent(0.12345, 2), percent(1.0)) == ("12.3 %", "12.35 %", "100.0 %")
+
+
+def test_results_are_written_with_their_machine(tmp_path: Path) -> None:
+    write({"wins": 3}, tmp_path / "deep" / "result.json")
+    content = json.loads((tmp_path / "deep" / "result.json").read_text())
+    assert content["wins"] == 3
+    assert set(content["machine"]) == {"cpu", "cores", "gpu", "torch", "date"}
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["result.json"]
+    write({"wins": 3}, None)
+
+
+# -- Video-GoBench ---------------------------------------------------------------------------------------------------
+
+
+def states(count: int = 400, seed: int = 0) -> BenchStates:
+    """9x9 positions of random games with a made-up teacher."""
+    moves, lengths = random_moves(16, 80, 9, seed)
+    positions, offsets = replay(moves, lengths, 9)
+    rng = np.random.default_rng(seed)
+    ply = np.arange(len(positions.to_move)) - np.repeat(offsets[:-1], lengths + 1)
+    chosen = np.sort(rng.permutation(np.flatnonzero(ply >= 8))[:count])
+    positions = positions.take(chosen)
+    legal = legal_moves(positions)
+    policy = rng.random(legal.shape).astype(np.float32) * legal
+    return BenchStates(positions, policy / policy.sum(1, keepdims=True), legal, ply[chosen])
+
+
+def test_a_perfect_agent() -> None:
+    bench = states()
+    best = np.eye(82)[bench.policy.argmax(1)]
+    result = measure(best, bench)
+    parts = [result, *result["phases"].values(), *result["colours"].values()]
+    for part in parts:
+        assert (part["legal"], part["best_move"], part["value"]) == (1.0, 1.0, 1.0)
+    assert result["legal_mass"] == pytest.approx(1.0)
+    assert result["best_move_interval"] == wilson(len(bench.ply), len(bench.ply))
+    assert result["states"] == len(bench.ply) == sum(part["states"] for part in result["phases"].values())
+    assert result["states"] == sum(part["states"] for part in result["colours"].values())
+
+
+def test_a_uniform_agent() -> None:
+    """It plays anything: as legal as the board is empty."""
+    bench = states()
+    result = measure(np.full((len(bench.ply), 82), 1 / 82), bench)
+    share = bench.legal.mean()
+    assert result["legal_mass"] == pytest.approx(share)
+    assert result["legal"] == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / len(bench.ply)))
+    first = np.zeros(len(bench.ply), int)  # the likeliest of equals is the first point
+    value = np.where(bench.legal[:, 0], bench.policy[:, 0] / bench.policy.max(1), 0)
+    assert result["best_move"] == pytest.approx((bench.policy.argmax(1) == first).mean())
+    assert result["value"] == pytest.approx(value.mean(), rel=1e-5)
+
+
+def test_illegal_and_unreadable_answers_count_as_wrong() -> None:
+    bench = states()
+    occupied = np.where(bench.legal.all(1), 81, (~bench.legal).argmax(1))
+    some = ~bench.legal.all(1)
+    result = measure(np.eye(82)[occupied], bench)
+    assert result["legal"] == pytest.approx(1 - some.mean())
+    assert result["legal_mass"] == pytest.approx(1 - some.mean())
+    silent = measure(np.zeros((len(bench.ply), 82)), bench)
+    assert silent["legal"] == 0.0 and silent["legal_mass"] == 0.0
+    half = measure(0.5 * np.eye(82)[bench.policy.argmax(1)], bench)
+    assert half["legal"] == pytest.approx(0.5, abs=0.1) and half["best_move"] == 1.0
+
+
+def test_samples_follow_the_seed() -> None:
+    bench = states()
+    uniform = np.full((len(bench.ply), 82), 1 / 82)
+    assert measure(uniform, bench, 1) == measure(uniform, bench, 1)
+    assert len({measure(uniform, bench, seed)["legal"] for seed in range(5)}) > 1
+
+
+def test_value_of_the_second_best() -> None:
+    bench = states(50)
+    second = np.argsort(-bench.policy, 1)[:, 1]
+    result = measure(np.eye(82)[second], bench)
+    expected = np.take_along_axis(bench.policy, second[:, None], 1)[:, 0] / bench.policy.max(1)
+    assert result["best_move"] == 0.0 and result["value"] == pytest.approx(expected.mean(), rel=1e-5)
+
+
+def test_phases_hold_every_ply_from_eight_on() -> None:
+    for ply in range(8, 300):
+        assert sum(low <= ply <= high for low, high in PHASES.values()) == 1
+
+
+def test_averaging_over_symmetries_turns_the_moves_back() -> None:
+    model = tiny_model(3)
+    positions = random_positions(10, 3)
+    plain = move_probabilities(model, positions, "codes", 8, batch=4)
+    for symmetry in range(8):
+        turned = move_probabilities(model, transform(positions, symmetry), "codes", 8)
+        places = video_gobench.symmetry_table(3)[symmetry][:-1]
+        np.testing.assert_allclose(turned[:, places], plain, atol=1e-5)
+    assert not np.allclose(move_probabilities(model, positions, "codes", 1), plain, atol=1e-3)
+
+
+def test_the_shipped_states() -> None:
+    bench = load_states(limit=40)
+    assert bench.policy.shape == bench.legal.shape == (40, 82) and bench.positions.stones.shape == (40, 9, 9)
+    assert (bench.ply > 7).all()
+    assert np.array_equal(bench.legal, legal_moves(bench.positions))
+    assert (bench.policy[~bench.legal] == 0).all()
+    np.testing.assert_allclose(bench.policy.sum(1), 1, atol=1e-2)
+
+
+def test_missing_states(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no benchmark states at"):
+        load_states(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("module", [video_gobench, go_parts])
+def test_a_missing_checkpoint_is_one_sentence(module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert module.main([str(tmp_path / "nowhere")]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "nowhere" in said and "\n" not in said

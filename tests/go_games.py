@@ -89,3 +89,17 @@ def tiny_model(size: int = 3, seed: int = 0, **world: object) -> GoModel:
         )
     )  # fmt: skip
     return GoModel(tokenizer, dynamics, transformer, head, geometry).eval().requires_grad_(False)
+
+
+class WilfulModel:
+    """Stands in for a GoModel: its moves depend on every pixel, so that no turn of the board goes unnoticed."""
+
+    def __init__(self, size: int = 3) -> None:
+        self.geometry = BoardGeometry(size)
+        pixels = self.geometry.frame_size**2 * 3
+        generator = torch.Generator().manual_seed(0)
+        self.weight = torch.randn(pixels, size * size + 1, generator=generator) / 10
+
+    def move_probabilities(self, frames: torch.Tensor, reader: str = "codes") -> torch.Tensor:
+        """uint8 (B, S, S, 3) -> (B, N*N + 1)."""
+        return (frames.flatten(1).float() / 255 @ self.weight).softmax(-1)

@@ -48,7 +48,7 @@ def model_card(name: str, folders: dict[str, Path], metrics: dict[str, Any]) -> 
         run = _read(folders[stage].parent / "run.json")
         done = _read(folders[stage].parent / "finished.json")
         trainer = run.get("trainer", {})
-        minutes = done.get("elapsed", 0) / 60
+        minutes = done.get("elapsed_seconds", 0) / 60
         figures = ", ".join(f"{key} {value:.4g}" for key, value in metrics[stage].items())
         rows.append(f"| {stage} | {done.get('step', '?')} | {minutes:.1f} | {trainer.get('seed', '?')} | {figures} |")
     table = "\n".join(rows)

@@ -14,7 +14,7 @@ from benchmarks.report import percent, wilson, write
 from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
 from envs.errors import UserError
 from envs.go.batch import legal_moves, replay, transform
-from tests.go_games import random_moves, random_positions, tiny_model
+from tests.go_games import WilfulModel, random_moves, random_positions
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_phases_hold_every_ply_from_eight_on() -> None:
 
 
 def test_averaging_over_symmetries_turns_the_moves_back() -> None:
-    model = tiny_model(3)
+    model = WilfulModel(3)
     positions = random_positions(10, 3)
     plain = move_probabilities(model, positions, "codes", 8, batch=4)
     for symmetry in range(8):

@@ -16,6 +16,7 @@ from agents.checkpoint import CheckpointError, load_checkpoint, load_into, save_
 from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics
+from agents.videoworld.sampling import GREEDY
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer
 from agents.videoworld.world import VideoWorld
@@ -84,8 +85,6 @@ class GoModel(nn.Module):
 
     def logits(self, encoded: Any) -> Tensor:
         """Code logits (B, code_size) after `read`."""
-        from agents.videoworld.sampling import GREEDY
-
         return self.world.sample_codes(encoded, 1, GREEDY)[2][:, 0]
 
     @torch.inference_mode()

@@ -1,8 +1,8 @@
 """The autoregressive transformer: frame ids and latent codes in, the coming codes and the next frame's ids out.
 
 The backbone is the library's Llama, fed with embeddings of our own. A few convolution blocks (the stem) first mix
-neighbouring tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at the
-last position, as published; `benchmarks/RESULTS.md` has the measured difference.
+neighbouring tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at the last
+position, as published.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Stem(nn.Module):
 class Encoded:
     """A sequence that has been read up to a step's codes.
 
-    stems: (B, h*w, dim) the last known frame after the stem. hidden: (B, L, dim) outputs so far. cache: the backbone's
+    stem: (B, h*w, dim) the last known frame after the stem. hidden: (B, L, dim) outputs so far. cache: the backbone's
     keys and values of those L slots.
     """
 

@@ -1,8 +1,8 @@
 """The autoregressive transformer: frame ids and latent codes in, the coming codes and the next frame's ids out.
 
 The backbone is the library's Llama, fed with embeddings of our own. A few convolution blocks (the stem) first mix
-neighbouring tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at the last
-position, as published.
+neighbouring tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at
+the last position, as published.
 """
 
 from __future__ import annotations

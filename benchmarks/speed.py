@@ -1,6 +1,6 @@
 """How fast frames are drawn, and how long the Go agent takes for a move and for its start.
 
-    python -m benchmarks.speed assets/checkpoints/go9-small [--json FILE]
+python -m benchmarks.speed assets/checkpoints/go9-small [--json FILE]
 """
 
 from __future__ import annotations

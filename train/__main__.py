@@ -168,7 +168,7 @@ def _help(conf: Path) -> str:
     keys = (conf / "trainer" / "default.yaml").read_text(encoding="utf-8").splitlines()
     lines = [f"  trainer.{line}" for line in keys if line and not line.startswith(("#", "_", "out"))]
     loop = "\n".join(lines)
-    more = "  inputs.STAGE=FOLDER            # the checkpoint folder of an earlier stage\n  out=FOLDER  resume=false"
+    more = "  inputs.STAGE=FOLDER            # checkpoint of another stage, or an agent\n  out=FOLDER  resume=false"
     title = "keys with their defaults (--config shows those of the stage, data and model too):"
     return f"{USAGE}\nchoices:\n{chosen}\n\n{title}\n{loop}\n{more}\n\n{EXAMPLES}"
 

@@ -15,7 +15,7 @@ from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from envs.errors import UserError
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, generator, minibatches, plain
+from train.stages import StageConfig, begin_with, generator, minibatches, plain
 from train.tokenizer import boards_exact
 
 
@@ -40,6 +40,7 @@ class DynamicsStage:
                 f"set +model.dynamics.frame_size={drawn}"
             )
         self.model: nn.Module = LatentDynamicsModel(config.model)
+        begin_with(self.model, config.inputs, self.name)
         self.train = GoVideo(config.data, "train")
         self.validation = GoVideo(config.data, "validation")
 

@@ -31,7 +31,7 @@ from train.compose import CONF, choices, parse
 from train.registry import STAGES, resolve
 from train.words import unknown
 
-_KEYS = ("minutes", "overrides", "stages", "export", "export_with")
+_KEYS = ("minutes", "start", "overrides", "stages", "export", "export_with")
 _STAGE_KEYS = ("stage", "share", "overrides", "name")
 
 
@@ -50,6 +50,7 @@ class Experiment:
 
     name: str
     steps: tuple[Step, ...]
+    start: Path | None  # an agent's folder: its parts stand in for stages left out, and each stage begins with its own
     export: Path | None
     export_with: str | None
 
@@ -60,7 +61,8 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
     Args:
         name: of the experiment.
         words: `key=value` words of the command line, without `experiment=`; they win over the file. `trainer.minutes`
-            is the whole budget, `out` the folder above the stages' folders, `export` the folder exported to.
+            is the whole budget, `out` the folder above the stages' folders, `export` the folder exported to, `start`
+            the agent to begin with.
 
     Raises:
         UserError: there is no such experiment, or the file says something it cannot.
@@ -73,7 +75,7 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
     own: dict[str, str] = {}
     rest = []
     for word, override in zip(words, parse(words), strict=True):
-        if override.key_or_group in ("trainer.minutes", "out", "export"):
+        if override.key_or_group in ("trainer.minutes", "out", "export", "start"):
             own[override.key_or_group] = str(override.value())
         else:
             rest.append(word)
@@ -83,6 +85,8 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
     if not entries:
         raise UserError(f"{path} names no stages; add a list `stages`")
     shares = [_share(entry, path) for entry in entries]
+    start = own.get("start", content.get("start"))
+    begin = [] if start is None else [f"inputs.{stage}={start}" for stage in STAGES]
     steps: list[Step] = []
     for entry, share in zip(entries, shares, strict=True):
         stage = str(entry.get("stage"))
@@ -91,13 +95,13 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
         folder = out / stage
         budget = [] if minutes is None else [f"trainer.minutes={minutes * share / sum(shares):.6g}"]
         inputs = [f"inputs.{step.name}={step.out / 'checkpoint'}" for step in steps]
-        overrides = [*_words(content, path), *budget, *inputs, *_words(entry, path), *rest]
+        overrides = [*_words(content, path), *budget, *begin, *inputs, *_words(entry, path), *rest]
         steps.append(Step(stage, (f"stage={stage}", f"out={folder}", *overrides), folder))
     if len({step.name for step in steps}) < len(steps):
         raise UserError(f"{path} names a stage twice; each stage can be run once in an experiment")
     export = own.get("export", content.get("export"))
     target = None if export in (None, "null", "None") else Path(str(export))
-    return Experiment(name, tuple(steps), target, content.get("export_with"))
+    return Experiment(name, tuple(steps), Path(str(start)) if start else None, target, content.get("export_with"))
 
 
 def export_experiment(experiment: Experiment) -> Path | None:
@@ -107,7 +111,8 @@ def export_experiment(experiment: Experiment) -> Path | None:
     folders = {step.name: step.out / "checkpoint" for step in experiment.steps}
     target = experiment.export
     if experiment.export_with is not None:
-        resolve(experiment.export_with)(folders, target)
+        kept = dict.fromkeys(STAGES, experiment.start) if experiment.start else {}
+        resolve(experiment.export_with)(kept | folders, target)
         return target
     if target.exists() and not _is_export(target, folders):
         raise UserError(f"{target} holds other files than these stages; choose another folder with export=...")

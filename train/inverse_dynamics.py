@@ -17,7 +17,16 @@ from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics
 from agents.videoworld.tokenizer import FrameTokenizer
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, frozen, generator, load_dynamics, load_tokenizer, minibatches, plain
+from train.stages import (
+    StageConfig,
+    begin_with,
+    frozen,
+    generator,
+    load_dynamics,
+    load_tokenizer,
+    minibatches,
+    plain,
+)
 
 
 @dataclass(kw_only=True)
@@ -72,6 +81,7 @@ class InverseDynamicsStage:
         model = InverseDynamicsLearner(
             load_tokenizer(config.inputs), load_dynamics(config.inputs), replace(config.model, actions=actions)
         )
+        begin_with(model.head, config.inputs, self.name)
         self.model: nn.Module = model
         self.train = GoVideo(config.data, "train")
         self.validation = GoVideo(config.data, "validation")

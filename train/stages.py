@@ -15,15 +15,26 @@ from train.data.go_games import GoDataConfig
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from agents.checkpoint import Checkpoint
     from agents.videoworld.dynamics import LatentDynamicsModel
     from agents.videoworld.tokenizer import FrameTokenizer
 
+# Where each stage's network lies in a GoModel
+AGENT_PARTS = {
+    "tokenizer": "world.tokenizer.",
+    "dynamics": "world.dynamics.",
+    "world": "world.transformer.",
+    "inverse_dynamics": "inverse_dynamics.",
+}
 M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass
 class Inputs:
-    """Checkpoint folders of the stages before; an experiment fills them in."""
+    """Checkpoint folders of other stages, or of whole agents; an experiment fills them in.
+
+    A stage builds on those before it. Given a folder of its own, it begins with the weights there.
+    """
 
     tokenizer: str | None = None
     dynamics: str | None = None
@@ -59,30 +70,60 @@ def frozen(module: M) -> M:
     return module.eval().requires_grad_(False)
 
 
+def load_part(inputs: Inputs, stage: str) -> Checkpoint:
+    """The checkpoint of a stage: config {kind, model, ...} and tensors. An agent's folder gives its part for the stage.
+
+    Raises:
+        UserError: no folder was given, or what is there is neither.
+    """
+    from agents.checkpoint import Checkpoint, load_checkpoint
+    from agents.go_agent import KIND
+
+    checkpoint = load_checkpoint(inputs.folder(stage))
+    kind = checkpoint.config.get("kind")
+    if kind == KIND:
+        prefix = AGENT_PARTS[stage]
+        tensors = {key[len(prefix) :]: value for key, value in checkpoint.tensors.items() if key.startswith(prefix)}
+        config = {"kind": stage, "model": checkpoint.config[stage], "geometry": checkpoint.config["frames"]}
+        return Checkpoint(config, tensors, checkpoint.metrics.get(stage, {}), checkpoint.folder)
+    if kind != stage:
+        raise UserError(
+            f"{checkpoint.folder} holds a {kind!r} checkpoint: give inputs.{stage} one of that stage or of an agent"
+        )
+    return checkpoint
+
+
+def begin_with(module: nn.Module, inputs: Inputs, stage: str) -> None:
+    """Copy the weights of `inputs.STAGE` into the stage's own module, if given."""
+    from agents.checkpoint import load_into
+
+    if getattr(inputs, stage) is not None:
+        part = load_part(inputs, stage)
+        load_into(module, part.tensors, source=part.folder)
+
+
 def load_tokenizer(inputs: Inputs) -> FrameTokenizer:
     """The tokenizer of an earlier stage, frozen."""
-    from agents.checkpoint import load_checkpoint, load_into
+    from agents.checkpoint import load_into
     from agents.videoworld.config import TokenizerConfig
     from agents.videoworld.tokenizer import FrameTokenizer
 
-    checkpoint = load_checkpoint(inputs.folder("tokenizer"))
-    model = FrameTokenizer(TokenizerConfig(**checkpoint.config["model"]))
-    load_into(model, checkpoint.tensors, source=checkpoint.folder)
-    frozen(model)
-    return model
+    part = load_part(inputs, "tokenizer")
+    model = FrameTokenizer(TokenizerConfig(**part.config["model"]))
+    load_into(model, part.tensors, source=part.folder)
+    return frozen(model)
 
 
 def load_dynamics(inputs: Inputs) -> LatentDynamicsModel:
     """The latent dynamics model of an earlier stage, frozen."""
-    from agents.checkpoint import load_checkpoint, load_into
+    from agents.checkpoint import load_into
     from agents.videoworld.config import DynamicsConfig
     from agents.videoworld.dynamics import LatentDynamicsModel
 
-    checkpoint = load_checkpoint(inputs.folder("dynamics"))
-    model = LatentDynamicsModel(DynamicsConfig(**checkpoint.config["model"]))
-    load_into(model, checkpoint.tensors, source=checkpoint.folder)
-    frozen(model)
-    return model
+    part = load_part(inputs, "dynamics")
+    model = LatentDynamicsModel(DynamicsConfig(**part.config["model"]))
+    load_into(model, part.tensors, source=part.folder)
+    return frozen(model)
 
 
 def minibatches(frames: Tensor, size: int = 250) -> list[Tensor]:

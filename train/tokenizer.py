@@ -17,7 +17,7 @@ from agents.videoworld.tokenizer import FrameTokenizer
 from envs.errors import UserError
 from envs.go.renderer import read_board
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, generator, minibatches, plain
+from train.stages import StageConfig, begin_with, generator, minibatches, plain
 
 
 @dataclass(kw_only=True)
@@ -48,6 +48,7 @@ class TokenizerStage:
                 f"set +model.tokenizer.frame_size={drawn}"
             )
         self.model: nn.Module = FrameTokenizer(config.model)
+        begin_with(self.model, config.inputs, self.name)
         self.train = GoVideo(config.data, "train")
         self.validation = GoVideo(config.data, "validation")
 

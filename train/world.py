@@ -15,7 +15,16 @@ from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, frozen, generator, load_dynamics, load_tokenizer, minibatches, plain
+from train.stages import (
+    StageConfig,
+    begin_with,
+    frozen,
+    generator,
+    load_dynamics,
+    load_tokenizer,
+    minibatches,
+    plain,
+)
 
 
 @dataclass(kw_only=True)
@@ -68,10 +77,12 @@ class WorldStage:
     def __init__(self, config: WorldStageConfig) -> None:
         self.config = config
         tokenizer, dynamics = load_tokenizer(config.inputs), load_dynamics(config.inputs)
-        self.model: nn.Module = WorldLearner(tokenizer, dynamics, config.model)
+        model = WorldLearner(tokenizer, dynamics, config.model)
+        begin_with(model.transformer, config.inputs, self.name)
+        self.model: nn.Module = model
         self.train = GoVideo(config.data, "train")
         self.validation = GoVideo(config.data, "validation")
-        self.tokens_per_sample = config.data.horizon * self.model.transformer.config.frame_tokens
+        self.tokens_per_sample = config.data.horizon * model.transformer.config.frame_tokens
 
     def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> BoardClips:
         """`batch_size` clips: positions to draw, without moves, labels or results."""

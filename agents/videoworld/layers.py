@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from vector_quantize_pytorch import FSQ
 
 
 def to_float(frames: Tensor) -> Tensor:
@@ -60,50 +60,64 @@ class Whiten(nn.Module):
         return torch.linalg.cholesky_ex(self.covariance + floor * torch.eye(len(self.mean), device=self.mean.device))[0]
 
 
-class Quantizer(FSQ):
-    """Finite scalar quantizer of the published model: Linear in, bounded and rounded code vector, Linear out.
+class Quantizer(nn.Module):
+    """Finite scalar quantizer (Mentzer et al. 2023, section 3.1): Linear in, bounded and rounded vector, Linear out.
 
-    It always runs in float32, whatever autocast is active. Ids are mixed radix, the first level the least significant.
+    A dimension with L levels is bounded to (L - 1) / 2 on either side and rounded, then scaled to [-1, 1]; an even L is
+    shifted by half a level. Ids are mixed radix, the first level the least significant. It always runs in float32,
+    whatever autocast is active.
+
     Not published: `whiten` decorrelates the vectors before they are bounded, and for the first `anneal` training steps
     noise that grows to the width of a level stands in for the rounding. Codes can then drift apart before they freeze.
     """
 
+    sizes: Tensor
+    basis: Tensor
     updates: Tensor
 
     def __init__(self, levels: tuple[int, ...], dim: int, *, whiten: bool = False, anneal: int = 0):
-        # the library's own ids would be int32 and fail on the meta device
-        super().__init__(list(levels), dim=dim, return_indices=False)
+        super().__init__()
         self.levels, self.anneal = tuple(levels), anneal
-        self.whiten = Whiten(len(levels)) if whiten else nn.Identity()
+        n = len(self.levels)
+        self.project_in: nn.Module = nn.Linear(dim, n) if dim != n else nn.Identity()
+        self.project_out: nn.Module = nn.Linear(n, dim) if dim != n else nn.Identity()
+        self.register_buffer("sizes", torch.tensor(self.levels), persistent=False)
+        basis = [math.prod(self.levels[:i]) for i in range(n)]
+        self.register_buffer("basis", torch.tensor(basis), persistent=False)
+        self.whiten = Whiten(n) if whiten else nn.Identity()
         if anneal:
             self.register_buffer("updates", torch.zeros(()))
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """z (..., dim) -> quantized (..., dim), straight-through gradients, and ids (...) int64."""
         with full_precision(z):
-            z = self.whiten(self.project_in(z.float()))
-            vectors = self.quantize(z)
-            ids = self.ids(vectors)
+            bounded = self.bounded(self.whiten(self.project_in(z.float())))
+            half = self.sizes // 2
+            rounded = bounded.round()
+            ids = self.ids(rounded / half)
+            vectors = (bounded + (rounded - bounded).detach()) / half
             if self.training and self.anneal:
                 self.updates += 1
                 loudness = self.updates / self.anneal
-                noisy = self.bounded(z) + loudness * (torch.rand_like(z) - 0.5) / (self._levels // 2)
+                noisy = (bounded + loudness * (torch.rand_like(bounded) - 0.5)) / half
                 vectors = torch.where(loudness < 1, noisy, vectors)
             return self.project_out(vectors), ids
 
     def bounded(self, z: Tensor) -> Tensor:
-        """The code vectors before rounding."""
-        half = (self._levels - 1) * (1 + 1e-3) / 2
-        offset = torch.where(self._levels % 2 == 0, 0.5, 0.0)
-        return (torch.tanh(z + torch.atanh(offset / half)) * half - offset) / (self._levels // 2)
+        """Between the outermost levels, in units of a level, 0 in the middle; whole numbers are levels."""
+        half = (self.sizes - 1) * (1 + 1e-3) / 2
+        offset = torch.where(self.sizes % 2 == 0, 0.5, 0.0)
+        return torch.tanh(z + torch.atanh(offset / half)) * half - offset
 
     def ids(self, vectors: Tensor) -> Tensor:
         """Code vectors (..., n_levels) -> ids (...) int64."""
-        return self.codes_to_indices(vectors).long()
+        half = self.sizes // 2
+        return ((vectors * half + half).round().long() * self.basis).sum(-1)
 
     def vectors(self, ids: Tensor) -> Tensor:
         """Ids (...) -> code vectors (..., n_levels) float32 in [-1, 1]."""
-        return self._indices_to_codes(ids)
+        half = self.sizes // 2
+        return (ids[..., None] // self.basis % self.sizes - half) / half
 
     def lookup(self, ids: Tensor) -> Tensor:
         """Ids (...) -> what `forward` gives for them (..., dim)."""

@@ -63,12 +63,6 @@ class Layout:
     def __len__(self) -> int:
         return len(self.kinds)
 
-    def attention(self, rows: slice, length: int, dtype: torch.dtype) -> Tensor:
-        """Additive mask (1, 1, rows, length): 0 where allowed, the lowest number of `dtype` elsewhere."""
-        allowed = self.mask[rows, :length]
-        lowest = torch.finfo(dtype).min
-        return torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, lowest)[None, None]
-
 
 @lru_cache(maxsize=32)
 def lay_out(config: WorldConfig, steps: int, closing_frame: bool = False) -> Layout:

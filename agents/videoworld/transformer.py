@@ -1,6 +1,6 @@
 """The autoregressive transformer: frame ids and latent codes in, the coming codes and the next frame's ids out.
 
-The backbone is the library's Llama, fed with embeddings of our own. A few convolution blocks (the stem) first mix
+The backbone is a Llama, fed with embeddings of our own. A few convolution blocks (the stem) first mix
 neighbouring tokens of every known frame. Codes are read either at the frame tokens where they apply (spatial) or at
 the last position, as published.
 """
@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers.models.llama.configuration_llama import LlamaConfig
-from transformers.models.llama.modeling_llama import LlamaModel
 
 from agents.videoworld.config import WorldConfig
 from agents.videoworld.layers import Residual
+from agents.videoworld.llama import KVCache, Llama
 from agents.videoworld.sequence import MARKERS, Kind, Layout, lay_out
-
-if TYPE_CHECKING:
-    from transformers.cache_utils import Cache
 
 
 class DigitEmbedding(nn.Module):
@@ -90,7 +85,7 @@ class Encoded:
 
     stem: Tensor
     hidden: Tensor
-    cache: Cache
+    cache: KVCache
 
 
 class VideoTransformer(nn.Module):
@@ -114,21 +109,7 @@ class VideoTransformer(nn.Module):
         self.kind_embedding = nn.Embedding(len(Kind), c.dim)
         self.instruction = nn.Linear(c.instruction_dim, c.dim) if c.instruction_dim else None
         self.stem = Stem(c) if c.stem_blocks else None
-        self.backbone = LlamaModel(
-            LlamaConfig(
-                vocab_size=1,  # unused: the embeddings above feed it
-                bos_token_id=None,
-                eos_token_id=None,
-                hidden_size=c.dim,
-                intermediate_size=c.mlp,
-                num_hidden_layers=c.layers,
-                num_attention_heads=c.heads,
-                attention_bias=c.bias,
-                max_position_embeddings=4096,
-                attn_implementation="sdpa",  # type: ignore[call-arg]  # taken by the base class's **kwargs
-            )
-        )
-        del self.backbone.embed_tokens
+        self.backbone = Llama(c.dim, c.layers, c.heads, c.mlp, c.bias)
         self.code_head = nn.Linear(c.dim, c.said * max(c.codes, 1) if c.code_readout == "spatial" else c.code_size)
         outputs = sum(c.frame_levels) if c.embedding == "digits" else math.prod(c.frame_levels)
         self.frame_head = nn.Linear(c.dim, outputs)
@@ -197,13 +178,9 @@ class VideoTransformer(nn.Module):
             x[:, 0] += self.instruction(instruction)
         return x[:, :length]
 
-    def run(
-        self, x: Tensor, layout: Layout, rows: slice, cache: Cache | None = None, use_cache: bool = False
-    ) -> tuple[Tensor, Cache]:
+    def run(self, x: Tensor, layout: Layout, rows: slice, cache: KVCache | None = None) -> tuple[Tensor, KVCache]:
         """The backbone on the slots `rows`, behind those already in `cache`."""
-        mask = layout.attention(rows, rows.stop, x.dtype).to(x.device)
-        output = self.backbone(inputs_embeds=x, attention_mask=mask, past_key_values=cache, use_cache=use_cache)
-        return output.last_hidden_state, output.past_key_values
+        return self.backbone(x, layout.mask[rows, : rows.stop].to(x.device), cache)
 
     def read_codes(self, hidden: Tensor, layout: Layout, steps: slice) -> Tensor:
         """Outputs -> code logits (B, steps, K, places * whats)."""
@@ -279,15 +256,15 @@ class VideoTransformer(nn.Module):
         stems = self.embed_frames(ids)
         length = layout.prefixes[-1]
         x = self.assemble(layout, stems, codes, instruction, length)
-        hidden, cache = self.run(x, layout, slice(0, length), use_cache=True)
+        hidden, cache = self.run(x, layout, slice(0, length))
         return Encoded(stems[:, -1], hidden, cache)
 
     @torch.no_grad()
     def extend(self, encoded: Encoded, x: Tensor, steps: int, closing_frame: bool = False) -> Tensor:
         """Outputs (B, n, dim) of the next n slots with inputs x (B, n, dim); the cache grows by them."""
         layout = lay_out(self.config, steps, closing_frame)
-        start = encoded.cache.get_seq_length()
-        hidden, encoded.cache = self.run(x, layout, slice(start, start + x.shape[1]), encoded.cache, use_cache=True)
+        start = len(encoded.cache)
+        hidden, encoded.cache = self.run(x, layout, slice(start, start + x.shape[1]), encoded.cache)
         return hidden
 
     def kind(self, kind: Kind) -> Tensor:

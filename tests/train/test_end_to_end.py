@@ -171,6 +171,34 @@ def test_learning_from_ones_own_games(tmp_path: Path) -> None:
     assert 0 <= agent.decide(frame).action <= 9
 
 
+def test_going_on_from_an_agent(run: Path, records: Path, tmp_path: Path) -> None:
+    """Eyes stay as they are, the world model begins with the agent's and learns on."""
+    words = ["experiment=go9-more", *FAST, f"data.path={records}", f"start={run / 'agent'}"]
+    out, agent = tmp_path / "more", tmp_path / "agent"
+    assert main([*words, f"out={out}", f"export={agent}"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["inverse_dynamics", "world"]
+    old, new = (load_checkpoint(folder) for folder in (run / "agent", agent))
+    assert old.config == new.config
+    changed = {key.split(".")[1] for key in old.tensors if not torch.equal(old.tensors[key], new.tensors[key])}
+    assert "transformer" in changed and not changed & {"tokenizer", "dynamics"}
+    assert new.metrics["tokenizer"] == old.metrics["tokenizer"]
+    assert str(run / "agent") in (agent / "README.md").read_text()
+    still = ["world", *FAST, f"data.path={records}", "trainer.lr=1e-9", "trainer.muon_lr=1e-9"]
+    inputs = [f"inputs.{stage}={run / 'agent'}" for stage in STAGES[:3]]
+    assert main([*still, *inputs, f"out={tmp_path / 'still'}"]) == 0
+    begun = load_checkpoint(tmp_path / "still" / "checkpoint").tensors
+    for key, tensor in begun.items():
+        torch.testing.assert_close(tensor, old.tensors[f"world.transformer.{key}"], atol=1e-6, rtol=0)
+
+
+def test_a_checkpoint_of_another_stage(
+    run: Path, records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = stage_words(records, run, "world", tmp_path / "out")
+    assert main([*words, f"inputs.dynamics={run / 'tokenizer' / 'checkpoint'}"]) == 2
+    assert "holds a 'tokenizer' checkpoint: give inputs.dynamics" in capsys.readouterr().err
+
+
 def test_an_export_without_all_stages(run: Path, tmp_path: Path) -> None:
     folders = {stage: run / stage / "checkpoint" for stage in STAGES[:3]}
     with pytest.raises(UserError, match="inputs.inverse_dynamics="):

@@ -144,14 +144,6 @@ def test_nobody_sees_what_is_to_be_predicted(config: WorldConfig) -> None:
                 assert seen[layout.frames[step + 1, :place_in_frame]].all()
 
 
-def test_the_additive_mask_says_the_same() -> None:
-    layout = lay_out(TINY, 2)
-    mask = layout.attention(slice(3, 9), 9, torch.float32)
-    assert mask.shape == (1, 1, 6, 9)
-    assert torch.equal(mask[0, 0] == 0, layout.mask[3:9, :9])
-    assert mask.min() == torch.finfo(torch.float32).min
-
-
 @every_config
 def test_outputs_do_not_depend_on_the_future(config: WorldConfig) -> None:
     """The mask as the network obeys it: change the last step's frame and codes, and earlier outputs stay."""

@@ -233,7 +233,7 @@ def load_go_model(folder: str | Path) -> GoModel:
 def save_go_model(
     model: GoModel, folder: str | Path, *, metrics: dict[str, Any] | None = None, readme: str | None = None
 ) -> Path:
-    """Write the checkpoint folder that `load_go_model` reads."""
+    """Write the checkpoint folder that `load_go_model` reads; the transformer's weights are stored as float16."""
     parts = {
         "tokenizer": model.world.tokenizer.config,
         "dynamics": model.world.dynamics.config if model.world.dynamics is not None else None,
@@ -245,4 +245,9 @@ def save_go_model(
     for name, part in parts.items():
         values = asdict(part) if part is not None else {}  # type: ignore[call-overload]
         config[name] = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    return save_checkpoint(folder, config, model.state_dict(), metrics=metrics, readme=readme)
+    # Ids and codes depend on every bit of the tokenizer and the dynamics model; the transformer can do with half as many
+    tensors = {
+        key: tensor.half() if key.startswith("world.transformer.") and tensor.is_floating_point() else tensor
+        for key, tensor in model.state_dict().items()
+    }
+    return save_checkpoint(folder, config, tensors, metrics=metrics, readme=readme)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from agents.checkpoint import save_checkpoint
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
-from envs.errors import UserError
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, begin_with, generator, minibatches, plain
+from train.stages import StageConfig, begin_with, generator, minibatches, plain, sized
 from train.tokenizer import boards_exact
 
 
@@ -32,13 +31,7 @@ class DynamicsStage:
     name = "dynamics"
 
     def __init__(self, config: DynamicsStageConfig) -> None:
-        self.config = config
-        drawn = config.data.geometry.frame_size
-        if config.model.frame_size != drawn:
-            raise UserError(
-                f"the dynamics model reads {config.model.frame_size} px frames, but the data draws {drawn} px: "
-                f"set +model.dynamics.frame_size={drawn}"
-            )
+        self.config = config = replace(config, model=sized(config.model, config.data))
         self.model: nn.Module = LatentDynamicsModel(config.model)
         begin_with(self.model, config.inputs, self.name)
         self.train = GoVideo(config.data, "train")

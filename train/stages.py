@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from torch import nn
 
+from agents.videoworld.config import DynamicsConfig, TokenizerConfig
 from envs.errors import UserError
 from train.data.go_games import GoDataConfig
 
@@ -27,6 +28,7 @@ AGENT_PARTS = {
     "inverse_dynamics": "inverse_dynamics.",
 }
 M = TypeVar("M", bound=nn.Module)
+C = TypeVar("C", TokenizerConfig, DynamicsConfig)
 
 
 @dataclass
@@ -70,6 +72,14 @@ def frozen(module: M) -> M:
     return module.eval().requires_grad_(False)
 
 
+def sized(config: C, data: GoDataConfig) -> C:
+    """A tokenizer's or dynamics model's settings for the frames that `data` draws; UserError if they cannot be cut up."""
+    try:
+        return replace(config, frame_size=data.geometry.frame_size)
+    except ValueError as error:
+        raise UserError(f"{data.size}x{data.size} boards with data.cell={data.cell} do not fit: {error}") from error
+
+
 def load_part(inputs: Inputs, stage: str) -> Checkpoint:
     """The checkpoint of a stage: config {kind, model, ...} and tensors. An agent's folder gives its part for the stage.
 
@@ -105,7 +115,6 @@ def begin_with(module: nn.Module, inputs: Inputs, stage: str) -> None:
 def load_tokenizer(inputs: Inputs) -> FrameTokenizer:
     """The tokenizer of an earlier stage, frozen."""
     from agents.checkpoint import load_into
-    from agents.videoworld.config import TokenizerConfig
     from agents.videoworld.tokenizer import FrameTokenizer
 
     part = load_part(inputs, "tokenizer")
@@ -117,7 +126,6 @@ def load_tokenizer(inputs: Inputs) -> FrameTokenizer:
 def load_dynamics(inputs: Inputs) -> LatentDynamicsModel:
     """The latent dynamics model of an earlier stage, frozen."""
     from agents.checkpoint import load_into
-    from agents.videoworld.config import DynamicsConfig
     from agents.videoworld.dynamics import LatentDynamicsModel
 
     part = load_part(inputs, "dynamics")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from agents.checkpoint import save_checkpoint
 from agents.videoworld.config import TokenizerConfig
 from agents.videoworld.tokenizer import FrameTokenizer
-from envs.errors import UserError
 from envs.go.renderer import read_board
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, begin_with, generator, minibatches, plain
+from train.stages import StageConfig, begin_with, generator, minibatches, plain, sized
 
 
 @dataclass(kw_only=True)
@@ -40,13 +39,7 @@ class TokenizerStage:
     name = "tokenizer"
 
     def __init__(self, config: TokenizerStageConfig) -> None:
-        self.config = config
-        drawn = config.data.geometry.frame_size
-        if config.model.frame_size != drawn:
-            raise UserError(
-                f"the tokenizer reads {config.model.frame_size} px frames, but the data draws {drawn} px: "
-                f"set +model.tokenizer.frame_size={drawn}"
-            )
+        self.config = config = replace(config, model=sized(config.model, config.data))
         self.model: nn.Module = FrameTokenizer(config.model)
         begin_with(self.model, config.inputs, self.name)
         self.train = GoVideo(config.data, "train")

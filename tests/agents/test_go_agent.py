@@ -66,7 +66,7 @@ def test_probabilities_of_every_move(model: GoModel, symmetries: int) -> None:
         wanted = agent.probabilities(frame)
         assert wanted.shape == (10,) and (wanted >= 0).all()
         assert wanted.sum() == pytest.approx(1, abs=1e-5)
-    assert np.ptp([agent.probabilities(frame) for frame in frames], axis=0).max() > 0.01, "it looks at the frame"
+    assert np.ptp([agent.probabilities(frame) for frame in frames], axis=0).max() > 0.001, "it looks at the frame"
 
 
 def gap(agent: GoAgent, symmetry: int) -> float:
@@ -247,8 +247,12 @@ def test_a_saved_agent_plays_the_same(model: GoModel, folder: Path) -> None:
     loaded = load_go_model(folder)
     assert loaded.geometry == model.geometry and not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    rounded = tiny_model(SIZE)
+    rounded.load_state_dict(model.state_dict())
+    rounded.world.transformer.half().float()  # as it is stored
     for reader in ("codes", "frames"):
-        assert torch.equal(loaded.move_probabilities(seen, reader), model.move_probabilities(seen, reader))
+        assert torch.equal(loaded.move_probabilities(seen, reader), rounded.move_probabilities(seen, reader))
+    torch.testing.assert_close(loaded.move_probabilities(seen), model.move_probabilities(seen), atol=1e-3, rtol=0)
     agent = GoAgent.load(folder, symmetries=8, name="Loaded")
     assert (agent.name, agent.symmetries) == ("Loaded", 8)
     np.testing.assert_array_equal(agent.probabilities(frames[0]), GoAgent(model, symmetries=8).probabilities(frames[0]))

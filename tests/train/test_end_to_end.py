@@ -94,7 +94,11 @@ def test_the_agent_is_what_the_stages_learned(run: Path) -> None:
     for stage, part in parts.items():
         learned = load_checkpoint(run / stage / "checkpoint").tensors
         own = part.state_dict()
-        assert own.keys() == learned.keys() and all(torch.equal(own[key], learned[key]) for key in own)
+        assert own.keys() == learned.keys()
+        for key, tensor in own.items():
+            # the transformer is stored as float16
+            expected = learned[key].half().float() if stage == "world" else learned[key]
+            assert torch.equal(tensor, expected), key
     assert model.geometry.size == 3
     assert set(json.loads((run / "agent" / "metrics.json").read_text())) == set(STAGES)
     card = (run / "agent" / "README.md").read_text()
@@ -188,7 +192,7 @@ def test_going_on_from_an_agent(run: Path, records: Path, tmp_path: Path) -> Non
     assert main([*still, *inputs, f"out={tmp_path / 'still'}"]) == 0
     begun = load_checkpoint(tmp_path / "still" / "checkpoint").tensors
     for key, tensor in begun.items():
-        torch.testing.assert_close(tensor, old.tensors[f"world.transformer.{key}"], atol=1e-6, rtol=0)
+        torch.testing.assert_close(tensor, old.tensors[f"world.transformer.{key}"].float(), atol=1e-6, rtol=0)
 
 
 def test_a_checkpoint_of_another_stage(

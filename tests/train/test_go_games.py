@@ -393,11 +393,13 @@ def test_batches_are_a_function_of_their_place(tmp_path: Path, config: GoDataCon
         assert not same(first, stage.batch(*place, 2, 16))
 
 
-def test_a_model_of_another_frame_size_is_refused(config: GoDataConfig) -> None:
+def test_models_take_the_size_of_the_frames(config: GoDataConfig) -> None:
     wide = replace(config, cell=16)
-    with pytest.raises(UserError, match="the data draws 64 px"):
-        TokenizerStage(TokenizerStageConfig(data=wide, model=TokenizerConfig.preset("tiny")))
-    with pytest.raises(UserError, match="the data draws 64 px"):
-        DynamicsStage(DynamicsStageConfig(data=wide, model=DynamicsConfig.preset("tiny")))
+    assert TokenizerStage(TokenizerStageConfig(data=wide, model=TokenizerConfig.preset("tiny"))).model.grid == (4, 4)
+    odd = replace(config, cell=9)
+    with pytest.raises(UserError, match="data.cell=9 do not fit: frame_size 36 must be a multiple of 16 px"):
+        TokenizerStage(TokenizerStageConfig(data=odd, model=TokenizerConfig.preset("tiny")))
+    with pytest.raises(UserError, match="data.cell=9 do not fit: frame_size 36 must be a multiple of 8 px"):
+        DynamicsStage(DynamicsStageConfig(data=odd, model=DynamicsConfig.preset("tiny")))
     with pytest.raises(UserError, match="inputs.tokenizer="):
         WorldStage(WorldStageConfig(data=config, model=WorldConfig.preset("tiny")))

@@ -245,7 +245,7 @@ def save_go_model(
     for name, part in parts.items():
         values = asdict(part) if part is not None else {}  # type: ignore[call-overload]
         config[name] = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    # Ids and codes depend on every bit of the tokenizer and the dynamics model; the transformer can do with half as many
+    # Ids and codes depend on every bit of the tokenizer and the dynamics model, moves hardly on the transformer's
     tensors = {
         key: tensor.half() if key.startswith("world.transformer.") and tensor.is_floating_point() else tensor
         for key, tensor in model.state_dict().items()

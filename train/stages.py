@@ -73,7 +73,7 @@ def frozen(module: M) -> M:
 
 
 def sized(config: C, data: GoDataConfig) -> C:
-    """A tokenizer's or dynamics model's settings for the frames that `data` draws; UserError if they cannot be cut up."""
+    """Settings of a tokenizer or dynamics model for the frames that `data` draws; or UserError."""
     try:
         return replace(config, frame_size=data.geometry.frame_size)
     except ValueError as error:

@@ -23,11 +23,13 @@ from envs.errors import UserError
 
 if TYPE_CHECKING:
     from agents.players import BackgroundPlayer, Player
+    from envs.go.gtp import GtpServer
     from ui.match import Match
 
 logger = logging.getLogger(__name__)
 
-VERSION = "0.1.0"
+NAME = "VideoWorld"
+VERSION = "0.20.0"  # Lizzie wants a second number of 15 or more
 DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "checkpoints" / "go9-small"
 DEFAULT_SIZE = 9
 DEFAULT_KOMI, HANDICAP_KOMI = 7.0, 0.5
@@ -175,6 +177,7 @@ def board_size(args: argparse.Namespace) -> int:
 
 def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
     """Load the agent of --checkpoint as a player; runs in a thread, and only here torch is imported."""
+    from agents.analysis import GoAnalyst
     from agents.go_agent import GoAgent
     from agents.players import AgentPlayer
     from envs.go.renderer import renderer_for
@@ -182,14 +185,15 @@ def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
     agent = GoAgent.load(args.checkpoint, temperature=args.temperature, symmetries=args.symmetries, seed=seed)
     if agent.size != size:
         raise UserError(f"the checkpoint {args.checkpoint} plays {agent.size}x{agent.size}; give --size {agent.size}")
-    return AgentPlayer(agent, renderer_for(agent.geometry))
+    renderer = renderer_for(agent.geometry)
+    return AgentPlayer(agent, renderer, analyst=GoAnalyst(agent, renderer))
 
 
 def agent_in_background(args: argparse.Namespace, size: int, seed: int) -> BackgroundPlayer:
     """Start loading the agent."""
     from agents.players import BackgroundPlayer
 
-    return BackgroundPlayer("VideoWorld", lambda: load_agent(args, size, seed))
+    return BackgroundPlayer(NAME, lambda: load_agent(args, size, seed))
 
 
 def opponent_in(mode: str, agent: Player, seed: int) -> Player | None:
@@ -273,21 +277,42 @@ def show(match: Match, ui: str) -> None:
 
 def serve_gtp(args: argparse.Namespace) -> None:
     """Answer GTP commands until quit or the end of the input; the model is loaded meanwhile."""
-    from envs.go.gtp import GtpServer
+    from envs.go.gtp_protocol import Inbox, answer_early
 
-    size = board_size(args)
     # Whatever a library prints must not reach the protocol: stdout becomes stderr for everyone else.
     sys.stdout.flush()
     protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
-    agent = agent_in_background(args, size, seed)
-    komi = args.komi if args.komi is not None else DEFAULT_KOMI
-    server = GtpServer(agent, size=size, komi=komi, version=VERSION)
+    inbox, ready = Inbox(sys.stdin.buffer), threading.Event()
+    servers: list[GtpServer] = []
+    mistakes: list[Exception] = []
+
+    def prepare() -> None:
+        try:
+            servers.append(gtp_server(args))
+        except Exception as error:  # raised again below; a thread has nobody to raise to
+            mistakes.append(error)
+        ready.set()
+
+    threading.Thread(target=prepare, name="prepare", daemon=True).start()
     try:
-        server.serve(sys.stdin.buffer, protocol)
+        if not answer_early(inbox, protocol, ready, name=NAME, version=VERSION):
+            return
+        if mistakes:
+            raise mistakes[0]
+        servers[0].serve(inbox, protocol)
     except BrokenPipeError:
         logger.debug("the controller went away")
+
+
+def gtp_server(args: argparse.Namespace) -> GtpServer:
+    """Return the engine behind GTP; its model is being loaded."""
+    from envs.go.gtp import GtpServer
+
+    size = board_size(args)
+    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
+    komi = args.komi if args.komi is not None else DEFAULT_KOMI
+    return GtpServer(agent_in_background(args, size, seed), size=size, komi=komi, name=NAME, version=VERSION)
 
 
 def tell(sentence: str) -> None:

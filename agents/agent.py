@@ -1,6 +1,6 @@
 """What an agent is: something that looks at a frame and decides, and can show what it thought.
 
-The same `Thought` feeds the window, the terminal board, GTP analysis and rollout videos.
+The same `Thought` feeds the window, the terminal board and the GTP engine.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A move the agent wanted and could not have, with the reason in words ("occupied", "ko", ...)."""
+    """A move the agent wanted and could not have, with the reason in words ("occupied", "ko", ...).
+
+    An agent, which knows no rules, leaves the reason empty; the player around it fills it in.
+    """
 
     point: int
-    reason: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,9 @@ def save_checkpoint(
             write_text(temporary / README_FILE, readme)
         swap_folder(temporary, folder)
     except OSError as error:
-        raise CheckpointError(f"cannot write the checkpoint {folder}: {error.strerror or error}") from error
+        raise CheckpointError(
+            f"cannot write the checkpoint {folder}: {error.strerror or error}; make room or choose another folder"
+        ) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -113,9 +115,7 @@ def load_checkpoint(folder: str | Path, name: str = "model") -> Checkpoint:
         CheckpointError: the folder, its `config.yaml` or its tensors are missing, truncated or not what they should be.
     """
     folder = Path(folder)
-    place = folder if folder.exists() else _set_aside(folder)
-    if not place.is_dir():
-        raise CheckpointError(f"there is no checkpoint folder {folder}; check the path")
+    place = _place(folder)
     config = _read_config(folder, place / CONFIG_FILE)
     tensors: dict[str, Tensor] = {}
     for path in _tensor_files(folder, place, name):
@@ -125,6 +125,12 @@ def load_checkpoint(folder: str | Path, name: str = "model") -> Checkpoint:
             raise CheckpointError(f"{path} repeats {min(twice)!r} of another shard; copy the checkpoint anew")
         tensors.update(shard)
     return Checkpoint(config, tensors, _read_metrics(place / METRICS_FILE), folder)
+
+
+def load_config(folder: str | Path) -> dict[str, Any]:
+    """What a checkpoint folder says of itself, without its tensors; CheckpointError as `load_checkpoint`."""
+    folder = Path(folder)
+    return _read_config(folder, _place(folder) / CONFIG_FILE)
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, source: str | Path = "the checkpoint") -> None:
@@ -224,6 +230,14 @@ def _set_aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
+def _place(folder: Path) -> Path:
+    """Where a checkpoint really lies: a program that died between two renames leaves it aside."""
+    place = folder if folder.exists() else _set_aside(folder)
+    if not place.is_dir():
+        raise CheckpointError(f"there is no checkpoint folder {folder}; check the path")
+    return place
+
+
 def _replaceable(folder: Path) -> bool:
     return folder.is_dir() and ((folder / CONFIG_FILE).is_file() or not any(folder.iterdir()))
 
@@ -281,7 +295,7 @@ def _read_config(folder: Path, path: Path) -> dict[str, Any]:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} has no {CONFIG_FILE}, so it is no checkpoint; check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except Exception as error:  # besides its own, the parser lets out whatever a damaged date or number causes
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path} cannot be read as YAML ({reason}); copy the checkpoint anew") from error
     if not isinstance(config, dict):
@@ -294,6 +308,6 @@ def _read_metrics(path: Path) -> dict[str, Any]:
         return {}
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON ({error}); copy the checkpoint anew") from error
     return metrics if isinstance(metrics, dict) else {}

@@ -18,7 +18,7 @@ from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics
 from agents.videoworld.sampling import GREEDY
 from agents.videoworld.tokenizer import FrameTokenizer
-from agents.videoworld.transformer import VideoTransformer
+from agents.videoworld.transformer import Encoded, VideoTransformer
 from agents.videoworld.world import VideoWorld
 from envs.errors import UserError
 from envs.go.batch import INVERSE_SYMMETRY, symmetry_table
@@ -27,6 +27,8 @@ from envs.go.renderer import BoardGeometry, read_move, turn_frames
 KIND = "go_agent"
 READERS = ("codes", "frames")
 CANDIDATES = 10  # shown in a thought
+CODES_MEANT = 64  # likeliest codes whose meanings make up the move distribution in play
+CODES_READ = 256  # likeliest codes among which the one that means a given move is sought
 FRAMES_READ = 16  # likeliest codes whose frames the frame reader looks at
 
 
@@ -52,46 +54,72 @@ class GoModel(nn.Module):
         return self.world.predict(frames[:, None], with_frames=False).distribution[:, 0]
 
     @torch.inference_mode()
-    def move_probabilities(self, frames: Tensor, reader: str = "codes") -> Tensor:
+    def move_probabilities(self, frames: Tensor, reader: str = "codes", *, keep: int | None = CODES_MEANT) -> Tensor:
         """Frames uint8 (B, S, S, 3) -> probabilities (B, N*N + 1) of the move that is played next.
 
         reader "codes": the inverse dynamics say what each code means. "frames": no labels at all; the frames that
         follow under the likeliest codes are drawn, and a move is where a stone appears in them.
+        keep: how many of the likeliest codes are asked for their meaning (None: all); drawn are FRAMES_READ at most.
         """
         if reader == "codes":
             vectors = self.world.tokenizer.vectors(self.world.tokenizer.encode(frames)).flatten(1, 2)
-            return self.inverse_dynamics.move_distribution(self.code_logprobs(frames), vectors)
-        encoded = self.read(frames)
-        logprobs = self.logits(encoded).log_softmax(-1)
-        scores, codes = logprobs.topk(FRAMES_READ)
-        weights = scores.softmax(-1).double().cpu().numpy()
-        moves = np.stack(
-            [
-                read_move(frames.cpu().numpy(), self.following(frames, codes[:, i]).cpu().numpy(), self.geometry)
-                for i in range(codes.shape[1])
-            ],
-            axis=1,
-        )  # (B, FRAMES_READ)
+            return self.inverse_dynamics.move_distribution(self.code_logprobs(frames), vectors, keep)
+        encoded, codes = self.read(frames), self.world.config.codes
+        if codes:
+            scores, likeliest = self.logits(encoded).log_softmax(-1).topk(FRAMES_READ)
+            weights = scores.softmax(-1).double().cpu().numpy()  # (B, FRAMES_READ)
+            drawn = [self.following(frames, likeliest[:, i]) for i in range(FRAMES_READ)]
+        else:
+            weights = np.ones((len(frames), 1))
+            drawn = [self._draw(encoded, torch.zeros(len(frames), 0, dtype=torch.long, device=frames.device))]
+        seen = frames.cpu().numpy()
+        moves = np.stack([read_move(seen, after.cpu().numpy(), self.geometry) for after in drawn], axis=1)
         probabilities = np.zeros((len(frames), self.geometry.size**2 + 2))
         # -1, no move, falls into the last column
         np.add.at(probabilities, (np.arange(len(frames))[:, None], moves), weights)
         return torch.from_numpy(probabilities[:, :-1]).float()
 
-    def read(self, frames: Tensor) -> Any:
+    def read(self, frames: Tensor) -> Encoded:
         """The transformer's state after one known frame a board."""
         ids = self.world.tokenizer.encode(frames[:, None])
         none = torch.zeros(len(frames), 0, self.world.config.codes, dtype=torch.long, device=frames.device)
         return self.world.transformer.read(ids, none)
 
-    def logits(self, encoded: Any) -> Tensor:
+    def logits(self, encoded: Encoded) -> Tensor:
         """Code logits (B, code_size) after `read`."""
         return self.world.sample_codes(encoded, 1, GREEDY)[2][:, 0]
 
     @torch.inference_mode()
+    def imagine_change(self, frames: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Frames uint8 (B, S, S, 3) -> the next moves int64 (B,), and the frames that follow them.
+
+        moves: those to imagine (default: the likeliest). Where none of the likelier codes means the move, -1 comes
+        back, and the frame that follows is that of the likeliest code.
+        """
+        encoded = self.read(frames)
+        logits = self.logits(encoded)
+        codes = logits.topk(min(CODES_READ, logits.shape[-1])).indices  # (B, CODES_READ)
+        head = self.inverse_dynamics
+        vectors = self.world.tokenizer.vectors(self.world.tokenizer.encode(frames)).flatten(1, 2)
+        meanings = head(codes, head.tokens_at(vectors, codes)).argmax(-1)  # (B, CODES_READ)
+        meant = meanings == (meanings[:, :1] if moves is None else moves[:, None])
+        first = meant.int().argmax(1)
+        rows = torch.arange(len(frames), device=frames.device)
+        found = torch.where(meant[rows, first], meanings[rows, first], -1)
+        return found, self.following(frames, codes[rows, first])
+
+    @torch.inference_mode()
     def following(self, frames: Tensor, codes: Tensor) -> Tensor:
-        """The frames uint8 (B, S, S, 3) that follow `frames` under `codes` (B,), as the world model foresees them."""
-        ids = self.world.next_frame(self.read(frames), 1, codes[:, None])
-        return self.world.tokenizer.decode(ids[:, None])[:, 0]
+        """The frames uint8 (B, S, S, 3) that follow `frames` under `codes` (B,), as the world model foresees them.
+
+        Of several codes, `codes` are the first; the others are the likeliest.
+        """
+        encoded = self.read(frames)
+        return self._draw(encoded, self.world.complete_codes(encoded, 1, codes))
+
+    def _draw(self, encoded: Encoded, codes: Tensor) -> Tensor:
+        """The frames that follow under all codes (B, K) of a change."""
+        return self.world.tokenizer.decode(self.world.next_frame(encoded, 1, codes)[:, None])[:, 0]
 
 
 class GoAgent:
@@ -173,7 +201,7 @@ class GoAgent:
             frame=frame,
             imagined=imagined,
             candidates=tuple(Candidate(int(p), float(masked[p])) for p in best if masked[p] > 0),
-            rejected=tuple(Rejection(point, "against the rules here") for point in refused[:CANDIDATES]),
+            rejected=tuple(Rejection(point) for point in refused[:CANDIDATES]),
             confidence=float(masked[action]),
             milliseconds=1000 * (time.perf_counter() - start),
             note="",
@@ -188,21 +216,10 @@ class GoAgent:
         weights = np.where(probabilities > 0, np.exp(np.log(ratios) / self.temperature), 0.0)
         return int(self._rng.choice(len(weights), p=weights / weights.sum()))
 
-    @torch.inference_mode()
     def _imagine(self, frame: np.ndarray, action: int) -> np.ndarray | None:
         """The next frame (1, S, S, 3) under the likeliest code that means `action`, or None if no likely code does."""
-        frames = torch.from_numpy(frame[None])
-        encoded = self.model.read(frames)
-        logits = self.model.logits(encoded)
-        codes = logits.topk(min(256, logits.shape[-1])).indices  # (1, 256)
-        head = self.model.inverse_dynamics
-        vectors = self.model.world.tokenizer.vectors(self.model.world.tokenizer.encode(frames)).flatten(1, 2)
-        meaning = head(codes, head.tokens_at(vectors, codes)).argmax(-1)[0]
-        meant = (meaning == action).nonzero()
-        if not len(meant):
-            return None
-        ids = self.model.world.next_frame(encoded, 1, codes[:, int(meant[0])][:, None])
-        return self.model.world.tokenizer.decode(ids[:, None])[0].numpy()
+        found, frames = self.model.imagine_change(torch.from_numpy(frame[None]), torch.tensor([action]))
+        return frames.numpy() if found[0] >= 0 else None
 
 
 def load_go_model(folder: str | Path) -> GoModel:

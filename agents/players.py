@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from agents.agent import RESIGN, Agent, Decision, Thought
+from agents.agent import RESIGN, Agent, Decision, Rejection, Thought
 from envs.errors import UserError
 from envs.go.coords import point_to_gtp
 from envs.go.engines import GtpEngine
 from envs.go.renderer import BoardRenderer, positions_from_games
 from envs.go.rules import NO_POINT, GoGame, Move, own_eyes
+
+if TYPE_CHECKING:
+    from agents.analysis import Analysis, GoAnalyst
 
 logger = logging.getLogger(__name__)
 
@@ -41,28 +45,57 @@ class Player(Protocol):
 class AgentPlayer:
     """An agent that sees nothing but the picture of the game: it gets the frame and which actions are allowed."""
 
-    def __init__(self, agent: Agent, renderer: BoardRenderer, *, imagine: bool = True) -> None:
-        """`imagine` False skips the imagined frames, which nobody looks at in an arena."""
+    def __init__(
+        self, agent: Agent, renderer: BoardRenderer, *, imagine: bool = True, analyst: GoAnalyst | None = None
+    ) -> None:
+        """`imagine` False skips the imagined frames, which nobody looks at in an arena; `analyst` judges positions."""
         self.agent = agent
         self.renderer = renderer
         self.imagine = imagine
+        self.analyst = analyst
         self.name = agent.name
 
     def choose(self, game: GoGame, colour: int | None = None) -> Decision:
         """Draw the game with `colour` to move and ask the agent; UserError if the game's size is not the agent's."""
-        if game.size != self.renderer.geometry.size:
-            own = self.renderer.geometry.size
-            raise UserError(f"{self.name} plays {own}x{own}, not {game.size}x{game.size}; choose size {own}")
+        self._check_size(game)
         positions = positions_from_games([game])
         if colour is not None and colour != game.to_move:
             # The ko binds only the side whose turn it was.
             positions = positions._replace(
                 to_move=np.array([colour], dtype=np.int8), ko=np.array([NO_POINT], dtype=np.int16)
             )
-        return self.agent.decide(self.renderer(positions)[0], legal=game.legal_mask(colour), imagine=self.imagine)
+        frame = self.renderer(positions)[0]
+        decision = self.agent.decide(frame, legal=game.legal_mask(colour), imagine=self.imagine)
+        reasons = tuple(
+            Rejection(wish.point, wish.reason or game.why_illegal(wish.point, colour) or "")
+            for wish in decision.thought.rejected
+        )
+        return replace(decision, thought=replace(decision.thought, rejected=reasons))
+
+    def analyse(
+        self, game: GoGame, colour: int | None = None, *, allowed: np.ndarray | None = None
+    ) -> Iterator[Analysis | None]:
+        """See `GoAnalyst.analyse`; UserError without an analyst or for a game of another size."""
+        self._check_size(game)
+        return self._judge().analyse(game, colour, allowed=allowed)
+
+    def dead_stones(self, game: GoGame) -> list[list[int]]:
+        """See `GoAnalyst.dead_stones`; UserError without an analyst or for a game of another size."""
+        self._check_size(game)
+        return self._judge().dead_stones(game)
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def _check_size(self, game: GoGame) -> None:
+        own = self.renderer.geometry.size
+        if game.size != own:
+            raise UserError(f"{self.name} plays {own}x{own}, not {game.size}x{game.size}; choose size {own}")
+
+    def _judge(self) -> GoAnalyst:
+        if self.analyst is None:
+            raise UserError(f"{self.name} does not judge positions; choose another player")
+        return self.analyst
 
 
 class RandomPlayer:
@@ -202,6 +235,19 @@ class BackgroundPlayer:
         assert self._player is not None
         return self._player.choose(game, colour)
 
+    def analyse(
+        self, game: GoGame, colour: int | None = None, *, allowed: np.ndarray | None = None
+    ) -> Iterator[Analysis | None]:
+        """As the player itself; yields None while it is being loaded. Raises what loading raised."""
+        while not self._done.wait(0.05):
+            yield None
+        yield from self._judge().analyse(game, colour, allowed=allowed)
+
+    def dead_stones(self, game: GoGame) -> list[list[int]]:
+        """As the player itself, once it is loaded. Raises what loading raised."""
+        self._done.wait()
+        return self._judge().dead_stones(game)
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds until loading has ended, well or not; returns whether it has."""
         return self._done.wait(timeout)
@@ -213,6 +259,13 @@ class BackgroundPlayer:
             player = self._player
         if player is not None:
             player.close()
+
+    def _judge(self) -> AgentPlayer:
+        if self.error is not None:
+            raise self.error
+        if not isinstance(self._player, AgentPlayer):
+            raise UserError(f"{self.name} does not judge positions; choose another player")
+        return self._player
 
     def _run(self) -> None:
         try:

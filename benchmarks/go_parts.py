@@ -10,15 +10,15 @@ transformer's next frame.
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.report import percent, show, wilson, write
-from envs.errors import UserError
+from agents.elo import wilson
+from benchmarks.report import Parser, benchmark, percent, show, write
 from train.data.go_games import GoDataConfig, GoVideo
 from train.stages import minibatches
 from train.tokenizer import boards_exact
@@ -49,21 +49,18 @@ def measure(model: Any, clips: int, split: str = "test") -> dict[str, Any]:
     return {**counts, "clips": len(moves), "split": split}
 
 
-def main(arguments: list[str] | None = None) -> int:
+@benchmark
+def main(arguments: Sequence[str] | None) -> None:
     """Run and print the table."""
     what = "Measure the parts of a Go checkpoint."
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.go_parts", description=what)
+    parser = Parser(prog="python -m benchmarks.go_parts", description=what)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--clips", type=int, default=5000)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args(arguments)
     from agents.go_agent import load_go_model
 
-    try:
-        result = measure(load_go_model(options.checkpoint), options.clips)
-    except UserError as error:
-        print(f"go_parts: {error}", file=sys.stderr)
-        return 2
+    result = measure(load_go_model(options.checkpoint), options.clips)
     rows = []
     for name in ("boards_exact", "code_to_move", "painted_exact", "foreseen_exact"):
         low, high = wilson(result[name], result["clips"])
@@ -71,8 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         rows.append((name.replace("_", " "), share, f"{percent(low, 2)} to {percent(high, 2)}"))
     show(f"{options.checkpoint}, {result['clips']} held-out changes", rows, ("part", "share", "95 % interval"))
     write({"checkpoint": str(options.checkpoint), **result}, options.json)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(None))

@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import math
 import os
 import platform
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from envs.errors import UserError
+from envs.go.renderer import BoardGeometry
 
-def wilson(successes: float, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a proportion (Wilson 1927); (0, 1) without trials."""
-    if trials == 0:
-        return 0.0, 1.0
-    share = successes / trials
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
-    return max(0.0, middle - half), min(1.0, middle + half)
+Main = Callable[[Sequence[str] | None], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes become one sentence instead of a usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def benchmark(work: Callable[[Sequence[str] | None], None]) -> Main:
+    """Make a command of a benchmark: exit status 0, 2 after a mistake of the user in one sentence, 130 after Ctrl-C."""
+
+    @wraps(work)
+    def main(arguments: Sequence[str] | None = None) -> int:
+        try:
+            work(arguments)
+        except UserError as error:
+            name = work.__globals__["__spec__"].name.rpartition(".")[2]  # also where the module runs as __main__
+            print(f"{name}: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+            return 130
+        return 0
+
+    return main
+
+
+def check_states_fit(geometry: BoardGeometry) -> None:
+    """UserError unless the checkpoint plays the size of the benchmark's states."""
+    if geometry.size != 9:
+        size = geometry.size
+        raise UserError(f"this checkpoint plays {size}x{size}, but the states are 9x9: give a 9x9 checkpoint")
 
 
 def machine() -> dict[str, Any]:

@@ -5,21 +5,19 @@ python -m benchmarks.speed assets/checkpoints/go9-small [--json FILE]
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.report import show, write
+from benchmarks.report import Parser, benchmark, check_states_fit, show, write
 from benchmarks.video_gobench import load_states
-from envs.errors import UserError
 from envs.go.renderer import BoardGeometry, BoardRenderer
 from train.data.go_games import ASSETS
 
@@ -55,23 +53,21 @@ def start_seconds(checkpoint: Path, runs: int = 3) -> float:
     return statistics.median(times)
 
 
-def main(arguments: list[str] | None = None) -> int:
+@benchmark
+def main(arguments: Sequence[str] | None) -> None:
     """Measure and print."""
     what = "Measure drawing, thinking and starting."
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=what)
+    parser = Parser(prog="python -m benchmarks.speed", description=what)
     parser.add_argument("checkpoint", type=Path, nargs="?", default=ASSETS / "checkpoints" / "go9-small")
     parser.add_argument("--moves", type=int, default=50)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args(arguments)
     from agents.go_agent import GoAgent
 
-    try:
-        agent = GoAgent.load(options.checkpoint)
-        averaged = GoAgent.load(options.checkpoint, symmetries=8)
-        frames = BoardRenderer(agent.geometry)(load_states(limit=options.moves).positions)
-    except UserError as error:
-        print(f"speed: {error}", file=sys.stderr)
-        return 2
+    agent = GoAgent.load(options.checkpoint)
+    check_states_fit(agent.geometry)
+    averaged = GoAgent.load(options.checkpoint, symmetries=8)
+    frames = BoardRenderer(agent.geometry)(load_states(limit=options.moves).positions)
     results: dict[str, Any] = {"threads": torch.get_num_threads()}
     results["render_frames_per_second"] = render_speed(agent.geometry)
     for name, player, imagine in (
@@ -89,8 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     results["start_to_first_move_seconds"] = start_seconds(options.checkpoint)
     show("speed", [(name, f"{value:,.1f}") for name, value in results.items()], ("what", "figure"))
     write({"checkpoint": str(options.checkpoint), **results}, options.json)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(None))

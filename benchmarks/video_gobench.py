@@ -10,8 +10,8 @@ move is the teacher's; *value* the mean of policy(move) / max policy for that li
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.report import percent, show, wilson, write
+from agents.elo import wilson
+from benchmarks.report import Parser, benchmark, check_states_fit, percent, show, write
 from envs.errors import UserError
 from envs.go.batch import INVERSE_SYMMETRY, Positions, replay, symmetry_table
 from envs.go.renderer import renderer_for, turn_frames
@@ -63,7 +64,7 @@ def move_probabilities(model: Any, positions: Positions, reader: str, symmetries
         total = 0.0
         for turn in range(symmetries):
             turned = torch.from_numpy(turn_frames(frames, turn, geometry))
-            moves = model.move_probabilities(turned, reader).numpy()
+            moves = model.move_probabilities(turned, reader, keep=None).numpy()  # no code is left out of a sample
             places = symmetry_table(geometry.size)[INVERSE_SYMMETRY[turn]][:-1]
             back = np.empty_like(moves)
             back[:, places] = moves
@@ -101,9 +102,10 @@ def measure(probabilities: np.ndarray, states: BenchStates, seed: int = 0) -> di
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
+@benchmark
+def main(arguments: Sequence[str] | None) -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.video_gobench", description="Measure a Go checkpoint on held-out states."
     )
     parser.add_argument("checkpoint", type=Path)
@@ -115,12 +117,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from agents.go_agent import load_go_model
 
-    try:
-        model, states = load_go_model(options.checkpoint), load_states(limit=options.states)
-        probabilities = move_probabilities(model, states.positions, options.reader, options.symmetries)
-    except UserError as error:
-        print(f"video_gobench: {error}", file=sys.stderr)
-        return 2
+    model, states = load_go_model(options.checkpoint), load_states(limit=options.states)
+    check_states_fit(model.geometry)
+    probabilities = move_probabilities(model, states.positions, options.reader, options.symmetries)
     result = measure(probabilities, states, options.seed)
     low, high = result["best_move_interval"]
     parts = {"all": result, **result["phases"], **result["colours"]}
@@ -138,8 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         "seed": options.seed,
     }
     write({**settings, **result}, options.json)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(None))

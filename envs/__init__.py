@@ -1,14 +1,40 @@
-"""Everything that makes frames. Importing this package registers its Gymnasium environments, without loading them."""
+"""Everything that makes frames. Importing this package registers its Gymnasium environments, without loading them.
+
+Where Gymnasium is not imported yet, they are registered as soon as it is: importing it here would take longer than a
+GTP engine may take to answer its first command.
+"""
 
 from __future__ import annotations
 
-from gymnasium.envs.registration import register, registry
+import sys
 
 from envs.errors import UserError
 
-__all__ = ["UserError"]
+__all__ = ["UserError", "register_envs"]
 
 GO_ENV_ID = "videoworld/Go-v0"
 
-if GO_ENV_ID not in registry:
-    register(id=GO_ENV_ID, entry_point="envs.go.env:GoEnv")
+
+def register_envs() -> None:
+    """Make the environments known to Gymnasium; calling it again does nothing."""
+    from gymnasium.envs.registration import register, registry
+
+    if GO_ENV_ID not in registry:
+        register(id=GO_ENV_ID, entry_point="envs.go.env:GoEnv")
+
+
+class _Registrar:
+    """Stands among Python's finders of modules, finds none, and notices when Gymnasium's registry has been loaded."""
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
+        registration = sys.modules.get("gymnasium.envs.registration")
+        if registration is not None and not getattr(registration.__spec__, "_initializing", False):
+            sys.meta_path.remove(cls)  # type: ignore[arg-type]
+            register_envs()
+
+
+if "gymnasium" in sys.modules:
+    register_envs()
+else:
+    sys.meta_path.insert(0, _Registrar)  # type: ignore[arg-type]

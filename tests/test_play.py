@@ -31,11 +31,14 @@ import sys, time
 import play
 from agents.players import AgentPlayer
 from tests.ui.fakes import FakeAgent
+class NoStoneIsDead:
+    def dead_stones(self, game):
+        return []
 def load(args, size, seed):
     print("a library that prints")
     time.sleep({delay})
     agent = FakeAgent(size)
-    return AgentPlayer(agent, agent.renderer)
+    return AgentPlayer(agent, agent.renderer, analyst=NoStoneIsDead())
 play.load_agent = load
 play.leave(play.main(sys.argv[1:]))
 """
@@ -115,10 +118,9 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
         (["go", "--checkpoint", "nowhere"], ["no checkpoint in nowhere", "--checkpoint FOLDER"]),
         (["go", "--ui", "window"], ["no display", "--ui terminal"]),
         (["go", "--sgf", "."], [". is a folder"]),
+        (["go", "--sgf", "n" * 300], ["games cannot be saved to nnn", "choose another name or place"]),
         (["go", "--colour", "black"], ["--colour"]),
         (["go", "extra"], ["extra"]),
-        (["gtp", "--size", "19"], ["--size 19 does not fit"]),
-        (["gtp", "--checkpoint", "nowhere"], ["no checkpoint in nowhere"]),
         (["gtp", "--vs", "self"], ["--vs"]),
     ],
 )
@@ -262,6 +264,36 @@ def test_a_game_from_a_pipe(checkpoint: Path, tmp_path: Path) -> None:
     status, out, err = run(*words, feed="E5\nE5\nundo\nC3\npass\nresign\nquit\n")
     assert status == 0 and "already there" in out and f"saved in {target}" in err
     assert read_sgf(target).result == "W+R" and read_sgf(target).black == "You"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the engine is a shell script")
+def test_an_engine_that_dies_in_the_game_ends_it_with_status_2(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = tmp_path / "bin" / "gnugo"
+    engine.parent.mkdir()
+    engine.write_text(
+        "#!/bin/sh\nwhile read -r line; do\ncase $line in *genmove*) exit 3;; esac\nprintf '=\\n\\n'\ndone\n"
+    )
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{engine.parent}{os.pathsep}{os.environ['PATH']}")
+    target = tmp_path / "game.sgf"
+    words = ("go", "--checkpoint", str(checkpoint), "--ui", "terminal", "--vs", "gnugo", "--sgf", str(target))
+    status, _, err = run(*words)
+    assert status == 2 and "cannot go on: " in err and "Traceback" not in err
+    assert f"saved in {target}" in err and len(read_sgf(target).moves) == 1
+
+
+@pytest.mark.parametrize("feed", ["", "name\ngenmove b\n"])
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [(["--size", "19"], "--size 19 does not fit"), (["--checkpoint", "nowhere"], "no checkpoint in nowhere")],
+)
+def test_mistakes_at_the_start_of_gtp(words: list[str], part: str, feed: str, checkpoint: Path) -> None:
+    """A process of its own, for its stdout is a file descriptor and it answers while it starts."""
+    status, out, err = run("gtp", "--checkpoint", str(checkpoint), *words, feed=feed)
+    assert status == 2 and part in err and one_sentence(err)
+    assert out in ("", "= VideoWorld\n\n")
 
 
 def test_gtp_as_a_process_keeps_stdout_clean(checkpoint: Path) -> None:

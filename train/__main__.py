@@ -7,15 +7,19 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envs.errors import UserError
+
+if TYPE_CHECKING:
+    from train.plan import Run
 
 USAGE = """\
 usage: python -m train STAGE [key=value ...]
        python -m train experiment=NAME [key=value ...]
 
 Trains one stage, or all stages of an experiment under one time budget. Ctrl-C stops with everything saved; the same
-command goes on.
+command goes on, and one with a larger budget trains on.
 
   --help      this page
   --config    print the settings a command would run with, and stop
@@ -85,62 +89,71 @@ def _run_stage(name: str, words: list[str], conf: Path, *, show: bool) -> int:
     if name not in STAGES:
         raise UserError(unknown("stage", name, list(STAGES)))
     out = [] if any(word.startswith("out=") for word in words) else [f"out=runs/{name}"]
-    return _train(name, [f"stage={name}", *out, *words], conf, show=show, skip_finished=False)
+    return _train([(name, [f"stage={name}", *out, *words])], conf, show=show)
 
 
 def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> int:
-    from train.compose import compose
-    from train.experiment import export_experiment, load_experiment
+    from train.experiment import check_export, export_experiment, load_experiment
 
     experiment = load_experiment(name, words, conf)
-    for step in experiment.steps:  # a mistake in the last stage shows before the first one runs
-        compose(step.overrides, conf)
-    for step in experiment.steps:
-        code = _train(step.name, list(step.overrides), conf, show=show, skip_finished=True)
-        if code:
-            return code
-        gc.collect()
-    if not show and _is_first_process():
+    check_export(experiment)
+    code = _train([(step.name, step.overrides) for step in experiment.steps], conf, show=show)
+    if not code and not show and _is_first_process():
         folder = export_experiment(experiment)
         if folder is not None:
             print(f"{name}: exported to {folder}")
-    return 0
+    return code
 
 
-def _train(name: str, words: list[str], conf: Path, *, show: bool, skip_finished: bool) -> int:
-    from train.compose import build, compose, plain
-
-    config = compose(words, conf)
+def _train(steps: Sequence[tuple[str, Sequence[str]]], conf: Path, *, show: bool) -> int:
+    """Run stages one after another, each given with the words of its command."""
     if show:
         from omegaconf import OmegaConf
 
-        print(OmegaConf.to_yaml(config))
+        from train.compose import compose
+
+        for text in [OmegaConf.to_yaml(compose(words, conf)) for _, words in steps]:
+            print(text)
+        return 0
+    from train.meters import set_up_logging
+    from train.plan import plan
+
+    set_up_logging()
+    runs = plan(steps, conf)  # a mistake in the last one shows before the first one starts
+    for number, run in enumerate(runs):
+        code = _train_one(run, runs[number + 1 :])
+        if code:
+            return code
+        gc.collect()
+    return 0
+
+
+def _train_one(run: Run, later: Sequence[Run]) -> int:
+    if run.done:
+        if _is_first_process():
+            print(f"{run.name}: {run.done}")
         return 0
     from lightning.fabric.utilities.seed import seed_everything
 
-    from train.meters import number, set_up_logging
+    from train.meters import number
     from train.registry import stage_class
-    from train.run_folder import RunFolder
     from train.trainer import Interrupted, Trainer
 
-    set_up_logging()
-    settings = build(config, "trainer")
-    folder = RunFolder(settings.out, {})
-    if not isinstance(config.resume, bool):
-        raise UserError(f"resume is {config.resume!r}; choose true or false")
-    if skip_finished and config.resume and folder.is_finished and folder.checkpoint.is_dir():
-        if _is_first_process():
-            print(f"{name}: finished already, see {folder.checkpoint}")
-        return 0
-    seed_everything(settings.seed, verbose=False)  # the stage draws its model's first weights
-    stage = stage_class(name)(build(config, "stage"))
+    seed_everything(run.trainer.seed, verbose=False)  # the stage draws its model's first weights
+    stage = stage_class(run.name)(run.stage)
+    if not run.resume and _is_first_process():
+        for other in later:  # what they learned from goes, so they start over even if this command is stopped before
+            if other.folder.path.exists():
+                other.folder.start(resume=False)
     try:
-        metrics = Trainer(settings, stage, settings=plain(config, "stage")).run(resume=config.resume)
+        metrics = Trainer(run.trainer, stage, settings=run.told).run(resume=run.resume)
     except Interrupted as stopped:
-        return _complain(f"{name}: {stopped}", 130) if _is_first_process() else 0
+        if not _is_first_process():
+            sys.exit(0)  # the first process tells what happened
+        return _complain(f"{run.name}: {stopped}", 130)
     if _is_first_process():
         measured = "  ".join(f"{key} {number(value)}" for key, value in metrics.items())
-        print(f"{name}: {measured}  ->  {folder.checkpoint}")
+        print(f"{run.name}: {measured}  ->  {run.folder.checkpoint}")
     return 0
 
 

@@ -14,7 +14,7 @@ from agents.checkpoint import save_checkpoint
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, begin_with, generator, minibatches, plain, sized
+from train.stages import StageConfig, begin_with, check_boards, generator, minibatches, plain, sized
 from train.tokenizer import boards_exact
 
 
@@ -32,6 +32,7 @@ class DynamicsStage:
 
     def __init__(self, config: DynamicsStageConfig) -> None:
         self.config = config = replace(config, model=sized(config.model, config.data))
+        check_boards(config, self.name)
         self.model: nn.Module = LatentDynamicsModel(config.model)
         begin_with(self.model, config.inputs, self.name)
         self.train = GoVideo(config.data, "train")

@@ -3,6 +3,7 @@
 `conf/experiment/NAME.yaml`:
 
     minutes: 120                      # the whole budget; trainer.minutes=... on the command line wins
+    start: checkpoints/NAME           # optional: an agent; each stage begins with its part of it and builds on the rest
     overrides: [model=small]          # for all stages
     stages:
       - stage: tokenizer
@@ -32,7 +33,7 @@ from train.registry import STAGES, resolve
 from train.words import unknown
 
 _KEYS = ("minutes", "start", "overrides", "stages", "export", "export_with")
-_STAGE_KEYS = ("stage", "share", "overrides", "name")
+_STAGE_KEYS = ("stage", "share", "overrides")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,15 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
     return Experiment(name, tuple(steps), Path(str(start)) if start else None, target, content.get("export_with"))
 
 
+def check_export(experiment: Experiment) -> None:
+    """UserError if the stages cannot be copied to the export folder because it holds something else."""
+    target, names = experiment.export, {step.name for step in experiment.steps}
+    if target is None or experiment.export_with is not None or not target.exists():
+        return
+    if not target.is_dir() or any(child.name not in names for child in target.iterdir()):
+        raise UserError(f"{target} holds other files than these stages; choose another folder with export=...")
+
+
 def export_experiment(experiment: Experiment) -> Path | None:
     """Put the checkpoints of all stages into the export folder (the old one stays until the new one is complete)."""
     if experiment.export is None:
@@ -114,8 +124,7 @@ def export_experiment(experiment: Experiment) -> Path | None:
         kept = dict.fromkeys(STAGES, experiment.start) if experiment.start else {}
         resolve(experiment.export_with)(kept | folders, target)
         return target
-    if target.exists() and not _is_export(target, folders):
-        raise UserError(f"{target} holds other files than these stages; choose another folder with export=...")
+    check_export(experiment)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
@@ -130,10 +139,6 @@ def export_experiment(experiment: Experiment) -> Path | None:
         reason = error.strerror or error
         raise UserError(f"cannot export to {target}: {reason}; choose another folder with export=...") from error
     return target
-
-
-def _is_export(target: Path, folders: dict[str, Path]) -> bool:
-    return target.is_dir() and all(child.name in folders for child in target.iterdir())
 
 
 def _mapping(value: Any, path: Path, keys: Sequence[str]) -> dict[str, Any]:

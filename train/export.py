@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoint import Checkpoint, load_into
+from agents.checkpoint import CheckpointError
 from agents.go_agent import GoModel, save_go_model
 from agents.videoworld.config import InverseDynamicsConfig, WorldConfig
 from agents.videoworld.inverse_dynamics import InverseDynamics
 from agents.videoworld.transformer import VideoTransformer
-from envs.go.renderer import BoardGeometry
-from train.stages import Inputs, load_dynamics, load_part, load_tokenizer
+from train.stages import Inputs, geometry_of, load_dynamics, load_part, load_tokenizer, require_boards, restore
 
 STAGES = ("tokenizer", "dynamics", "world", "inverse_dynamics")
 
@@ -30,13 +29,13 @@ def export_go_agent(folders: dict[str, Path], target: Path) -> None:
     """
     inputs = Inputs(**{name: str(folder) for name, folder in folders.items()})
     parts = {name: load_part(inputs, name) for name in STAGES}
-    world, head = parts["world"], parts["inverse_dynamics"]
-    transformer = VideoTransformer(WorldConfig(**world.config["model"]))
-    load_into(transformer, world.tensors, source=world.folder)
-    inverse = InverseDynamics(InverseDynamicsConfig(**head.config["model"]))
-    load_into(inverse, head.tensors, source=head.folder)
+    world, geometry = parts["world"], geometry_of(parts["world"])
+    for part in parts.values():
+        require_boards(part, geometry, f"{world.folder} knows", "export stages that learned from the same data")
+    transformer = restore(world, WorldConfig, VideoTransformer)
+    inverse = restore(parts["inverse_dynamics"], InverseDynamicsConfig, InverseDynamics)
     metrics = {name: _history(folders[name]) | part.metrics for name, part in parts.items()}
-    model = GoModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, inverse, _geometry(world))
+    model = GoModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, inverse, geometry)
     save_go_model(model, target, metrics=metrics, readme=model_card(target.name, metrics))
 
 
@@ -46,7 +45,7 @@ def model_card(name: str, metrics: dict[str, dict[str, Any]]) -> str:
     for stage in STAGES:
         told = dict(metrics[stage])
         steps, minutes, seed, start = (told.pop(key, "?") for key in ("steps", "minutes", "seed", "start"))
-        figures = ", ".join(f"{key} {value:.4g}" for key, value in told.items())
+        figures = ", ".join(f"{key} {_figure(value)}" for key, value in told.items())
         rows.append(f"| {stage} | {steps} | {minutes} | {seed} | {start} | {figures} |")
     table = "\n".join(rows)
     return f"""# {name}
@@ -69,17 +68,23 @@ def _history(folder: Path) -> dict[str, Any]:
     run, done = (_read(folder.parent / name) for name in ("run.json", "finished.json"))
     if not done:
         return {}
-    start = run.get("stage", {}).get("inputs", {}).get(run.get("name")) or "nothing"
-    minutes = round(done.get("elapsed_seconds", 0) / 60, 1)
-    return {"steps": done.get("step"), "minutes": minutes, "seed": run["trainer"]["seed"], "start": start}
-
-
-def _geometry(world: Checkpoint) -> BoardGeometry:
-    if "geometry" in world.config:
-        return BoardGeometry(**world.config["geometry"])
-    data = world.config["data"]
-    return BoardGeometry(data["size"], data["style"], data["cell"])
+    try:
+        start = run["stage"].get("inputs", {}).get(run["name"]) or "nothing"
+        minutes = round(done["elapsed_seconds"] / 60, 1)
+        return {"steps": done["step"], "minutes": minutes, "seed": run["trainer"]["seed"], "start": start}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"{folder.parent} holds the damaged record of a run ({error}); remove its *.json"
+        ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON ({error}); remove it") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)

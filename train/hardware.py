@@ -14,13 +14,15 @@ from envs.errors import UserError
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 
 
-def probable_device(name: str) -> torch.device:
-    """The kind of device a run will take; UserError if there is none of this kind."""
+def probable_device(name: str, processes: int = 1) -> torch.device:
+    """The kind of device a run will take; UserError if there is none of this kind, or -1 `processes` and no GPU."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(kind for kind, there in available.items() if there)
     if not available[name]:
         raise UserError(f"trainer.devices is {name!r}, but there is no such device here; choose auto or cpu")
+    if processes == -1 and name == "cpu":
+        raise UserError("trainer.num_processes is -1, all GPUs, but there is no GPU here; choose 1 or more")
     return torch.device(name)
 
 

@@ -20,6 +20,7 @@ from train.data.go_games import BoardClips, GoVideo
 from train.stages import (
     StageConfig,
     begin_with,
+    check_boards,
     frozen,
     generator,
     load_dynamics,
@@ -36,6 +37,10 @@ class InverseDynamicsStageConfig(StageConfig):
     model: InverseDynamicsConfig
     # Labelled clips: all the moves that any part of the agent is ever told
     labels: int = 5000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.at_least("labels", 1)
 
 
 class InverseDynamicsLearner(nn.Module):
@@ -77,6 +82,7 @@ class InverseDynamicsStage:
 
     def __init__(self, config: InverseDynamicsStageConfig) -> None:
         self.config = config
+        check_boards(config, "tokenizer", "dynamics", self.name)
         actions = config.data.size**2 + 1
         model = InverseDynamicsLearner(
             load_tokenizer(config.inputs), load_dynamics(config.inputs), replace(config.model, actions=actions)

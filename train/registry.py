@@ -17,6 +17,15 @@ STAGES: dict[str, str] = {
 }
 
 
+# name -> the stages whose checkpoints it learns on; a stage that is not listed learns on all before it
+BUILDS_ON: dict[str, tuple[str, ...]] = {
+    "tokenizer": (),
+    "dynamics": (),
+    "world": ("tokenizer", "dynamics"),
+    "inverse_dynamics": ("tokenizer", "dynamics"),
+}
+
+
 def resolve(target: str) -> Any:
     """What "package.module:name" points at."""
     module, _, name = target.partition(":")

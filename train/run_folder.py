@@ -15,7 +15,7 @@ from agents.checkpoint import replace_text
 from envs.errors import UserError
 from train.meters import clear_records
 from train.settings import Budget
-from train.state import remove_states
+from train.state import has_states, remove_states
 
 RUN_FILE = "run.json"
 FINISHED_FILE = "finished.json"
@@ -61,7 +61,10 @@ class RunFolder:
             )
 
     def start(self, resume: bool) -> None:
-        """Make the folder; without `resume`, remove what an earlier run left of state and records."""
+        """Make the folder; without `resume`, remove what an earlier run left of state and records.
+
+        An old checkpoint stays until the new run exports its first.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not resume:
@@ -73,21 +76,32 @@ class RunFolder:
             raise UserError(f"cannot write to {self.path}: {error.strerror or error}; choose another folder") from error
 
     def finished(self, budget: Budget) -> dict[str, float] | None:
-        """The final metrics if the run has used up this budget, else None."""
-        record = self._read(FINISHED_FILE)
+        """The final metrics if the run has used up this budget and its checkpoint is there, else None."""
+        record = self._finish_record()
         if record is None or budget.progress(record["step"], record["elapsed_seconds"]) < 1.0:
             return None
         return dict(record["metrics"])
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run has come to its end, under whatever budget it had."""
-        return self._read(FINISHED_FILE) is not None
+        """Whether the run has come to its end, under whatever budget it had, and its checkpoint is there."""
+        return self._finish_record() is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something has been learned here, finished or not."""
+        return self.is_finished or has_states(self.state)
 
     def finish(self, step: int, elapsed: float, metrics: Mapping[str, float]) -> None:
         """Mark the end."""
         record = {"step": step, "elapsed_seconds": elapsed, "metrics": dict(metrics)}
         replace_text(self.path / FINISHED_FILE, json.dumps(record, indent=2) + "\n")
+
+    def _finish_record(self) -> dict[str, Any] | None:
+        record = self._read(FINISHED_FILE) if self.checkpoint.is_dir() else None
+        if record is not None and not {"step", "elapsed_seconds", "metrics"} <= record.keys():
+            raise UserError(f"{self.path / FINISHED_FILE} is broken; remove it to go on from the last state")
+        return record
 
     def _read(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
@@ -100,7 +114,12 @@ class RunFolder:
 
 
 def first_difference(old: Any, new: Any, key: str = "") -> str | None:
-    """ "stage.width=3 where this command says 5", or None if the two are the same."""
+    """ "stage.width=3 where this command says 5", or None if the two are the same.
+
+    A group that the old settings lack altogether is the same as one that says nothing: older versions did not have it.
+    """
+    if old is None and _says_nothing(new):
+        return None
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(name for name in new if name not in old)]:
             change = first_difference(old.get(name), new.get(name), f"{key}.{name}" if key else name)
@@ -108,6 +127,12 @@ def first_difference(old: Any, new: Any, key: str = "") -> str | None:
                 return change
         return None
     return None if old == new else f"{key}={_short(old)} where this command says {_short(new)}"
+
+
+def _says_nothing(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_says_nothing(item) for key, item in value.items() if key != "_target_")
+    return value is None
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class TrainerConfig:
     log_every: int = 50
     # Minutes between evaluations (each also exports the current checkpoint); None: only at the end
     eval_every_minutes: float | None = None
-    # Minutes between training states; None: only at the end and at Ctrl-C
+    # Minutes between training states; None: only before evaluations, at the end and at Ctrl-C
     checkpoint_every_minutes: float | None = 5.0
     # torch.compile the model, where a C++ compiler is found
     compile: bool = False
@@ -73,6 +73,8 @@ class TrainerConfig:
             self._whole(key, 1)
         for key in ("warmup_steps", "seed"):
             self._whole(key, 0)
+        if self.seed >= 2**32:  # numpy takes no larger one
+            raise UserError(f"trainer.seed is {self.seed}; choose a whole number below {2**32}")
         self._whole("num_processes", -1)
         if self.num_processes == 0:
             raise UserError("trainer.num_processes is 0; choose 1 or more, or -1 for all GPUs")
@@ -85,6 +87,8 @@ class TrainerConfig:
         self._choice("precision", PRECISIONS)
         self._choice("optimizer", OPTIMIZERS)
         self._choice("devices", DEVICES)
+        if self.num_processes == -1 and self.devices == "cpu":
+            raise UserError("trainer.num_processes is -1, all GPUs, but trainer.devices is cpu; choose 1 or more")
         if not isinstance(self.compile, bool):
             raise UserError(f"trainer.compile is {self.compile!r}; choose true or false")
         betas = self.betas

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +12,7 @@ from torch import nn
 
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig
 from envs.errors import UserError
+from envs.go.renderer import BoardGeometry
 from train.data.go_games import GoDataConfig
 
 if TYPE_CHECKING:
@@ -61,6 +63,15 @@ class StageConfig:
     # Held-out clips measured at an evaluation
     evaluate_clips: int = 2000
 
+    def __post_init__(self) -> None:
+        self.at_least("evaluate_clips", 1)
+        self.at_least("seed", 0)
+
+    def at_least(self, key: str, least: int) -> None:
+        """UserError if a setting is smaller."""
+        if getattr(self, key) < least:
+            raise UserError(f"stage.{key} is {getattr(self, key)}; choose a whole number of at least {least}")
+
 
 def generator(seed: int, step: int, micro: int, rank: int) -> np.random.Generator:
     """The random numbers of one micro step: a function of its place in the run alone."""
@@ -87,20 +98,92 @@ def load_part(inputs: Inputs, stage: str) -> Checkpoint:
         UserError: no folder was given, or what is there is neither.
     """
     from agents.checkpoint import Checkpoint, load_checkpoint
-    from agents.go_agent import KIND
 
     checkpoint = load_checkpoint(inputs.folder(stage))
-    kind = checkpoint.config.get("kind")
+    config, folder = _part_config(checkpoint.config, stage, checkpoint.folder), checkpoint.folder
+    if config is checkpoint.config:
+        return checkpoint
+    prefix = AGENT_PARTS[stage]
+    tensors = {key[len(prefix) :]: value for key, value in checkpoint.tensors.items() if key.startswith(prefix)}
+    metrics = checkpoint.metrics.get(stage)
+    return Checkpoint(config, tensors, metrics if isinstance(metrics, dict) else {}, folder)
+
+
+def _part_config(config: dict[str, Any], stage: str, folder: Path) -> dict[str, Any]:
+    """What a checkpoint's config says of one stage: itself, or an agent's part for the stage."""
+    from agents.go_agent import KIND
+
+    kind = config.get("kind")
     if kind == KIND:
-        prefix = AGENT_PARTS[stage]
-        tensors = {key[len(prefix) :]: value for key, value in checkpoint.tensors.items() if key.startswith(prefix)}
-        config = {"kind": stage, "model": checkpoint.config[stage], "geometry": checkpoint.config["frames"]}
-        return Checkpoint(config, tensors, checkpoint.metrics.get(stage, {}), checkpoint.folder)
+        try:
+            return {"kind": stage, "model": config[stage], "geometry": config["frames"]}
+        except KeyError as error:
+            raise _not_described(folder, stage, error) from error
     if kind != stage:
-        raise UserError(
-            f"{checkpoint.folder} holds a {kind!r} checkpoint: give inputs.{stage} one of that stage or of an agent"
-        )
-    return checkpoint
+        raise UserError(f"{folder} holds a {kind!r} checkpoint: give inputs.{stage} one of that stage or of an agent")
+    return config
+
+
+def _not_described(folder: Path, stage: str, error: Exception) -> UserError:
+    from agents.checkpoint import CheckpointError
+
+    reason = f"no {error}" if isinstance(error, KeyError) else error
+    return CheckpointError(f"{folder}/config.yaml does not describe the stage {stage} ({reason}); copy it anew")
+
+
+def restore(part: Checkpoint, settings: type[Any], network: Callable[[Any], M]) -> M:
+    """The network a checkpoint holds: `network(settings(...))` with its weights.
+
+    Raises:
+        CheckpointError: the config is foreign or damaged, or does not fit the weights.
+    """
+    from agents.checkpoint import load_into
+
+    try:
+        module = network(settings(**part.config["model"]))
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise _not_described(part.folder, part.config["kind"], error) from error
+    load_into(module, part.tensors, source=part.folder)
+    return module
+
+
+def geometry_of(part: Checkpoint) -> BoardGeometry:
+    """The boards a checkpoint was trained on; CheckpointError if it does not say."""
+    try:
+        values = part.config["geometry"] if "geometry" in part.config else part.config["data"]
+        geometry = BoardGeometry(values["size"], values["style"], values["cell"])
+        pixels = part.config["model"].get("frame_size", geometry.frame_size)
+        if pixels != geometry.frame_size:
+            raise ValueError(f"frames of {pixels} px for boards of {geometry.frame_size} px")
+        return geometry
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise _not_described(part.folder, part.config["kind"], error) from error
+
+
+def require_boards(part: Checkpoint, wanted: BoardGeometry, asker: str, cure: str) -> None:
+    """UserError "X knows 8x8 boards ..., but ASKER 9x9 boards ...: CURE" if a checkpoint was trained on others.
+
+    The size of the frames would not tell: boards of 8 and 9 points have the same.
+    """
+    known = geometry_of(part)
+    if (known.size, known.style, known.pitch) != (wanted.size, wanted.style, wanted.pitch):
+        raise UserError(f"{part.folder} knows {_boards(known)}, but {asker} {_boards(wanted)}: {cure}")
+
+
+def _boards(geometry: BoardGeometry) -> str:
+    return f"{geometry.size}x{geometry.size} boards of style {geometry.style} with {geometry.pitch} px a point"
+
+
+def check_boards(config: StageConfig, *stages: str) -> None:
+    """UserError if a checkpoint given for one of these stages knows other boards than `config.data` draws."""
+    from agents.checkpoint import Checkpoint, load_config
+
+    for stage in stages:
+        if getattr(config.inputs, stage) is not None:
+            folder = config.inputs.folder(stage)
+            part = Checkpoint(_part_config(load_config(folder), stage, folder), {}, folder=folder)
+            cure = f"give another inputs.{stage}, or other data"
+            require_boards(part, config.data.geometry, "this run draws", cure)
 
 
 def begin_with(module: nn.Module, inputs: Inputs, stage: str) -> None:
@@ -109,29 +192,23 @@ def begin_with(module: nn.Module, inputs: Inputs, stage: str) -> None:
 
     if getattr(inputs, stage) is not None:
         part = load_part(inputs, stage)
-        load_into(module, part.tensors, source=part.folder)
+        # An outlook may be learned by a model that had none
+        new = {key: tensor for key, tensor in module.state_dict().items() if key.startswith("outlook_head.")}
+        load_into(module, new | part.tensors, source=part.folder)
 
 
 def load_tokenizer(inputs: Inputs) -> FrameTokenizer:
     """The tokenizer of an earlier stage, frozen."""
-    from agents.checkpoint import load_into
     from agents.videoworld.tokenizer import FrameTokenizer
 
-    part = load_part(inputs, "tokenizer")
-    model = FrameTokenizer(TokenizerConfig(**part.config["model"]))
-    load_into(model, part.tensors, source=part.folder)
-    return frozen(model)
+    return frozen(restore(load_part(inputs, "tokenizer"), TokenizerConfig, FrameTokenizer))
 
 
 def load_dynamics(inputs: Inputs) -> LatentDynamicsModel:
     """The latent dynamics model of an earlier stage, frozen."""
-    from agents.checkpoint import load_into
     from agents.videoworld.dynamics import LatentDynamicsModel
 
-    part = load_part(inputs, "dynamics")
-    model = LatentDynamicsModel(DynamicsConfig(**part.config["model"]))
-    load_into(model, part.tensors, source=part.folder)
-    return frozen(model)
+    return frozen(restore(load_part(inputs, "dynamics"), DynamicsConfig, LatentDynamicsModel))
 
 
 def minibatches(frames: Tensor, size: int = 250) -> list[Tensor]:

@@ -95,6 +95,11 @@ def remove_states(root: Path, keep: Path | None = None) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
+def has_states(root: Path) -> bool:
+    """Whether there is a state below `root`, readable or not."""
+    return bool(_folders(root))
+
+
 def load_state(root: Path) -> SavedState | None:
     """The newest loadable state below `root`, or None if there is none at all.
 

@@ -10,7 +10,10 @@ from typing import Any
 
 
 class Interrupted(Exception):  # noqa: N818 - no error
-    """Raised after Ctrl-C or SIGTERM, once the state is saved; the message says how to go on."""
+    """Raised after Ctrl-C or SIGTERM, once the state is saved; the message says how to go on.
+
+    Also on the other ranks where rank 0 stops with an error, which it tells itself.
+    """
 
 
 class Signals:

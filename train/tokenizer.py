@@ -16,7 +16,7 @@ from agents.videoworld.config import TokenizerConfig
 from agents.videoworld.tokenizer import FrameTokenizer
 from envs.go.renderer import read_board
 from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, begin_with, generator, minibatches, plain, sized
+from train.stages import StageConfig, begin_with, check_boards, generator, minibatches, plain, sized
 
 
 @dataclass(kw_only=True)
@@ -40,6 +40,7 @@ class TokenizerStage:
 
     def __init__(self, config: TokenizerStageConfig) -> None:
         self.config = config = replace(config, model=sized(config.model, config.data))
+        check_boards(config, self.name)
         self.model: nn.Module = FrameTokenizer(config.model)
         begin_with(self.model, config.inputs, self.name)
         self.train = GoVideo(config.data, "train")

@@ -9,7 +9,7 @@ import errno
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
@@ -51,6 +51,12 @@ _FREE = frozenset(
 _STEPS_PER_AGREEMENT = 10
 
 
+def run_folder(config: TrainerConfig, name: str, settings: Mapping[str, Any]) -> RunFolder:
+    """The folder of a run of the stage `name`, bound to these settings."""
+    told = {"name": name, "trainer": _binding(config), "stage": dict(settings)}
+    return RunFolder(config.out, told, defaults={"trainer": _binding(TrainerConfig())})
+
+
 class Trainer:
     """Trains one stage.
 
@@ -67,8 +73,7 @@ class Trainer:
         self.config = config
         self.stage = stage
         self.budget = Budget.of(config)
-        told = {"name": stage.name, "trainer": _binding(config), "stage": dict(settings or {})}
-        self.folder = RunFolder(config.out, told, defaults={"trainer": _binding(TrainerConfig())})
+        self.folder = run_folder(config, stage.name, settings or {})
         self._stop = False
 
     def run(self, resume: bool = True) -> dict[str, float]:
@@ -78,7 +83,7 @@ class Trainer:
             The final evaluation. A run that is finished already returns what it measured then.
 
         Raises:
-            Interrupted: after Ctrl-C or SIGTERM.
+            Interrupted: after Ctrl-C or SIGTERM, and on the other ranks after an error on rank 0.
             UserError: the folder belongs to another run, the disk refused, or the loss left the finite numbers.
         """
         self.folder.check(resume)
@@ -99,9 +104,7 @@ class Trainer:
     def _run(self, resume: bool) -> dict[str, float]:
         self._set_up()
         fabric = self.fabric
-        if fabric.is_global_zero:
-            self.folder.start(resume)
-        fabric.barrier()
+        self._on_rank_zero(lambda: self.folder.start(resume))
         self._restore(resume)
         fabric.barrier()
         self.reporter = Reporter(self.folder.path, self.stage.name, self.clock.step, enabled=fabric.is_global_zero)
@@ -125,7 +128,7 @@ class Trainer:
         config, stage = self.config, self.stage
         keep_freed_memory()
         accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "mps": "mps"}[config.devices]
-        device = probable_device(config.devices)
+        device = probable_device(config.devices, config.num_processes)
         self.precision = choose_precision(config.precision, device)
         self.fabric = Fabric(
             accelerator=accelerator,
@@ -142,7 +145,7 @@ class Trainer:
         model.train()
         # Counting may run the model once: before random states are set, so that it changes no training
         self.flops_per_sample = stage.flops_per_sample()
-        seed_everything(config.seed + self.fabric.global_rank, verbose=False)
+        seed_everything((config.seed + self.fabric.global_rank) % 2**32, verbose=False)
         self.optimizer = build_optimizer(model, config, device)
         runner: nn.Module = model
         if config.compile and has_cpp_compiler():
@@ -241,14 +244,14 @@ class Trainer:
                 if stop or progress >= 1.0:
                     self._stop = stop
                     break
+                if elapsed >= min(next_save, next_evaluation):  # before an export, which may fail
+                    with window.paused():
+                        self._save()
+                    next_save = _after(config.checkpoint_every_minutes, elapsed)
                 if elapsed >= next_evaluation:
                     with window.paused():
                         self._evaluate(progress, eta)
                     next_evaluation = _after(config.eval_every_minutes, elapsed)
-                if elapsed >= next_save:
-                    with window.paused():
-                        self._save()
-                    next_save = _after(config.checkpoint_every_minutes, elapsed)
                 window.data_seconds -= time.perf_counter()
                 batches = [stage.to_device(data.get(), fabric.device) for _ in range(config.accumulate)]
                 window.data_seconds += time.perf_counter()
@@ -288,14 +291,18 @@ class Trainer:
         if self.fabric.world_size > 1:
             stacked = self.fabric.all_reduce(stacked, reduce_op="mean")  # type: ignore[assignment]
         values = dict(zip(keys, stacked.tolist(), strict=True))
-        self._require_finite(values)
         seconds = window.restart()
         speed = self.samples_per_step * window.counted / seconds
         values["lr"] = self.optimizer.param_groups[0]["lr"]
         values["samples/s"] = speed
         values["data"] = window.data_share
         values["mfu"] = self.flops_per_sample * speed / self.peak
-        self.reporter.record("train", self.clock, progress, eta, values)
+
+        def report() -> None:
+            self._require_finite(values)
+            self.reporter.record("train", self.clock, progress, eta, values)
+
+        self._on_rank_zero(report)
 
     def _require_finite(self, values: dict[str, float]) -> None:
         for key in ("loss", "grad_norm"):
@@ -314,9 +321,26 @@ class Trainer:
     def _best_model(self) -> nn.Module:
         return self.stage.model if self.ema is None else self.ema.model
 
+    def _on_rank_zero(self, act: Callable[[], None]) -> None:
+        """Do something on rank 0 while the others wait; if it fails, all ranks leave instead of waiting for ever."""
+        error: Exception | None = None
+        if self.fabric.is_global_zero:
+            try:
+                act()
+            except Exception as caught:
+                error = caught
+        if self.fabric.world_size > 1:
+            failed = torch.tensor(float(error is not None), device=self.fabric.device)
+            failed = self.fabric.all_reduce(failed, reduce_op="max")  # type: ignore[assignment]
+            if error is None and bool(failed):
+                raise Interrupted("rank 0 stopped with an error")
+        if error is not None:
+            raise error
+
     def _evaluate(self, progress: float, eta: float) -> None:
         """Measure and export on rank 0, leaving the random states as they were."""
-        if self.fabric.is_global_zero:
+
+        def measure() -> None:
             model = self._best_model
             random_states = rng_tensors(self.fabric.device)
             model.eval()
@@ -326,12 +350,14 @@ class Trainer:
             self.stage.model.train()
             restore_rng(random_states, self.fabric.device)
             self.reporter.record("eval", self.clock, progress, eta, self._metrics)
-        self.fabric.barrier()
+
+        self._on_rank_zero(measure)
 
     def _save(self) -> None:
         """Write the training state (rank 0), with the random states of all ranks."""
         everyones = {key: self._gather(tensor) for key, tensor in rng_tensors(self.fabric.device).items()}
-        if self.fabric.is_global_zero:
+
+        def write() -> None:
             model = self.stage.model
             if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
                 raise self._diverged("a weight is not finite")
@@ -341,7 +367,8 @@ class Trainer:
             parts["optimizer"] = optimizer_tensors(model, self.optimizer)
             parts["rng"] = everyones
             save_state(self.folder.state, self.clock, parts)
-        self.fabric.barrier()
+
+        self._on_rank_zero(write)
 
     def _gather(self, tensor: Tensor) -> Tensor:
         """A tensor of every rank, stacked."""
@@ -355,10 +382,8 @@ class Trainer:
     def _finish(self) -> dict[str, float]:
         self._save()
         self._evaluate(1.0, 0.0)
-        if self.fabric.is_global_zero:
-            self.folder.finish(self.clock.step, self.clock.elapsed, self._metrics)
-            self.reporter.say(f"finished at step {self.clock.step}, checkpoint in {self.folder.checkpoint}")
-        self.fabric.barrier()
+        self._on_rank_zero(lambda: self.folder.finish(self.clock.step, self.clock.elapsed, self._metrics))
+        self.reporter.say(f"finished at step {self.clock.step}, checkpoint in {self.folder.checkpoint}")
         return dict(self._metrics)
 
 

@@ -14,10 +14,12 @@ from agents.videoworld.config import WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer
+from envs.errors import UserError
 from train.data.go_games import BoardClips, GoVideo
 from train.stages import (
     StageConfig,
     begin_with,
+    check_boards,
     frozen,
     generator,
     load_dynamics,
@@ -46,7 +48,6 @@ class WorldLearner(nn.Module):
                 config,
                 grid=tokenizer.grid,
                 frame_levels=tokenizer.levels,
-                codes=min(config.codes, dynamics.n_codes),
                 places=dynamics.n_where if spatial else 1,
                 whats=dynamics.n_what if spatial else dynamics.codebook_size,
             )
@@ -60,13 +61,23 @@ class WorldLearner(nn.Module):
         return self
 
     def forward(self, frames: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Frames to ids and codes, and the transformer's loss on them."""
+        """Frames to ids and codes, and the transformer's loss on them; with an outlook, the video's end stands last.
+
+        With K > 1 codes the first frame alone is known, the K changes after it give its codes, and the second frame is
+        to be drawn.
+        """
         c = self.transformer.config
+        end = self.tokenizer.encode(frames[:, -1:])[:, 0] if c.outlook else None
+        frames = frames[:, :-1] if c.outlook else frames
         count = len(frames) if not c.codes else max(1, round(len(frames) * c.frame_share))
+        nothing = torch.zeros(len(frames), frames.shape[1] - 1, 0, dtype=torch.long, device=frames.device)
+        codes = self.dynamics.encode(frames) if c.codes else nothing
+        if c.codes > 1:
+            codes = codes[:, : c.codes, 0][:, None]  # (B, 1, K)
+            frames = frames[:, :2]
         ids = self.tokenizer.encode(frames[:, :-1])
         last = self.tokenizer.encode(frames[:count, -1:])[:, 0]
-        codes = self.dynamics.encode(frames)[..., : c.codes]
-        return self.transformer(ids, codes, last)
+        return self.transformer(ids, codes, last, end=end)
 
 
 class WorldStage:
@@ -76,6 +87,12 @@ class WorldStage:
 
     def __init__(self, config: WorldStageConfig) -> None:
         self.config = config
+        if config.model.codes > 1 and config.data.horizon != config.model.codes:
+            raise UserError(
+                f"{config.model.codes} codes tell of as many changes, but data.horizon is {config.data.horizon}: "
+                f"set data.horizon={config.model.codes}"
+            )
+        check_boards(config, "tokenizer", "dynamics", self.name)
         tokenizer, dynamics = load_tokenizer(config.inputs), load_dynamics(config.inputs)
         model = WorldLearner(tokenizer, dynamics, config.model)
         begin_with(model.transformer, config.inputs, self.name)
@@ -86,7 +103,8 @@ class WorldStage:
 
     def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> BoardClips:
         """`batch_size` clips: positions to draw, without moves, labels or results."""
-        return self.train.sample(generator(self.config.seed, step, micro, rank), batch_size)
+        rng = generator(self.config.seed, step, micro, rank)
+        return self.train.sample(rng, batch_size, ending=self.config.model.outlook)
 
     def to_device(self, batch: BoardClips, device: torch.device) -> Tensor:
         """uint8 (B, H+1, S, S, 3): all the model gets to see."""
@@ -94,7 +112,7 @@ class WorldStage:
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """The training losses and accuracies on held-out clips."""
-        clips, _ = self.validation.sweep(self.config.evaluate_clips)
+        clips, _ = self.validation.sweep(self.config.evaluate_clips, ending=self.config.model.outlook)
         device = next(model.parameters()).device
         sums: dict[str, float] = {}
         parts = minibatches(clips.frames())
@@ -106,7 +124,8 @@ class WorldStage:
     def flops_per_sample(self) -> float:
         """The frozen models forward, the transformer forward and backward."""
         count, size = 8, self.config.data.geometry.frame_size
-        frames = torch.zeros(count, self.config.data.horizon + 1, size, size, 3, dtype=torch.uint8)
+        length = self.config.data.horizon + 1 + self.config.model.outlook
+        frames = torch.zeros(count, length, size, size, 3, dtype=torch.uint8)
         frames = frames.to(next(self.model.parameters()).device)
         with FlopCounterMode(display=False) as counter:
             self.model(frames)

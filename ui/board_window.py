@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pygame
 
@@ -21,6 +20,7 @@ _MARGIN = 16
 _TICKS = 30  # how often a second events and answers are looked after
 _MOVING = 0.2  # seconds between frames in which only dots and imagined steps move
 _SHOWN_CANDIDATES = 5
+_WHILE_READING = ("help", "quit")  # the keys that act while the help is open: nobody resigns by trying what it lists
 _LEAST_SHOWN = 0.01  # candidates below this probability are not marked on the board
 
 
@@ -100,11 +100,6 @@ class BoardWindow:
         self.match.close()
         pygame.display.quit()
 
-    def screenshot(self, path: str | Path) -> None:
-        """Draw the window as it is now and write it to a PNG file."""
-        self.draw()
-        pygame.image.save(self.surface, str(path))
-
     # Input
 
     def _handle(self, event: pygame.event.Event) -> None:
@@ -127,8 +122,8 @@ class BoardWindow:
     def _press(self, key: int) -> None:
         if key == pygame.key.key_code(CLOSE_KEY):
             self._show_help = False
-        elif key in self._keys:
-            self._actions[self._keys[key]]()
+        elif (action := self._keys.get(key)) is not None and (not self._show_help or action in _WHILE_READING):
+            self._actions[action]()
         self._dirty = True
 
     def _click(self, position: tuple[int, int]) -> None:

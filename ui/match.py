@@ -46,6 +46,7 @@ class Match:
         game: the game on the board; read it, change it through the verbs.
         seats: colour -> player, None for the human.
         paused: whether the players rest: a watched game that was halted, or a player that could not go on.
+        trouble: why a player could not go on, until it is asked again; None while all is well.
         dead: points marked dead after two passes.
         failure: why the match cannot go on at all (a model that does not load, a bug); front ends leave and raise it.
     """
@@ -87,6 +88,7 @@ class Match:
         self.dead: frozenset[int] = frozenset()
         self.message: Message | None = None
         self.paused = False
+        self.trouble: UserError | None = None
         self._stopped = False  # at the move limit
         self._early: int | None = None  # the human's move while the rules were still being compiled
         self._held: Answer | None = None  # an answer that came before its time
@@ -144,11 +146,6 @@ class Match:
     def loading(self) -> bool:
         """Whether a player is still being loaded."""
         return any(isinstance(seat, BackgroundPlayer) and seat.loading for seat in self.seats.values())
-
-    @property
-    def thinking_seconds(self) -> float:
-        """How long the awaited answer has been awaited; 0 when none is."""
-        return self._thinker.seconds
 
     @property
     def last_decision(self) -> Played | None:
@@ -257,7 +254,7 @@ class Match:
         if self.is_over:
             return self._refuse("The game is over; start a new one.")
         self.paused = not self.paused
-        self.message = None
+        self.message = self.trouble = None
         self._ask()
         return True
 
@@ -324,7 +321,8 @@ class Match:
             self.failure = error
             return
         self.paused = True
-        self.message = Message(f"{seat.name} cannot go on: {error}", WARNING)
+        self.trouble = UserError(f"{seat.name} cannot go on: {error}")
+        self.message = Message(str(self.trouble), WARNING)
 
     def _moved(self) -> None:
         self.message = None
@@ -361,6 +359,7 @@ class Match:
         self.dead = frozenset()
         self._played = [played for played in self._played if played.ply < len(self.game.history)]
         self.paused = self.human is None
+        self.trouble = None
         self.message = Message(text)
         self._save()
         self._ask()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,9 +35,10 @@ class GameRecord:
     def __init__(self, path: Path | None = None) -> None:
         """`path` names the file of the first game; by default it is made of the date and time, in `games_folder()`.
 
-        A file that exists is never written over: a number is added to the name. UserError if `path` is a folder.
+        A file that exists is never written over: a number is added to the name. UserError if `path` is a folder, or
+        no name that the system takes.
         """
-        if path is not None and path.is_dir():
+        if path is not None and _is_folder(path):
             raise UserError(f"{path} is a folder; give the name of an SGF file in it")
         self._wanted = path
         self.path = self._free_path()
@@ -77,7 +79,18 @@ class GameRecord:
         if wanted is None:
             wanted = games_folder() / time.strftime("go-%Y-%m-%d-%H%M%S.sgf")
         path, number = wanted, 1
-        while path.exists():
+        # One that cannot even be looked for counts as free; `save` then tells what is wrong with it.
+        while os.path.lexists(path):
             number += 1
             path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
         return path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be looked into
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"games cannot be saved to {path}: {reason}; choose another name or place") from error

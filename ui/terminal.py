@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from typing import TextIO
@@ -34,10 +36,17 @@ class TerminalBoard:
         self.match = match
         self._verbs = {"pass": match.pass_turn, "undo": match.undo, "resign": match.resign, "new": match.new_game}
         self._lines = sys.stdin if lines is None else lines
+        if isinstance(self._lines, io.TextIOWrapper):
+            # Bytes in another encoding are a wrong word like any other, and backslashes show on every terminal.
+            with contextlib.suppress(io.UnsupportedOperation):  # too late once something has been read
+                self._lines.reconfigure(errors="backslashreplace")
         self.console = Console(highlight=False) if console is None else console
 
     def run(self) -> None:
-        """Play until the human quits or a watched game ends, and save the game; raises the match's failure."""
+        """Play until the human quits or a watched game ends, and save the game.
+
+        Raises the match's failure, and its trouble in a watched game: there is nobody at hand to ask again.
+        """
         try:
             if self.match.human is None:
                 self._watch()
@@ -51,6 +60,8 @@ class TerminalBoard:
         while not self.match.is_over and not self.match.paused:
             moves = len(self.match.game.history)
             self._wait_for_move(moves)
+            if self.match.trouble is not None:
+                raise self.match.trouble
             self._show()
 
     def _wait_for_move(self, moves: int) -> None:

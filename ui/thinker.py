@@ -36,7 +36,7 @@ class Thinker:
     def __init__(self, prepare: Callable[[], None]) -> None:
         """Start the worker; it runs `prepare` (such as compiling the rules) before it asks anyone."""
         self._ticket = _PREPARATION
-        self._asked_at: float | None = None
+        self._busy = False
         self._prepared = threading.Event()
         self._jobs: queue.SimpleQueue[tuple[int, Player, GoGame, int] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
@@ -51,23 +51,18 @@ class Thinker:
     @property
     def busy(self) -> bool:
         """Whether an answer is awaited."""
-        return self._asked_at is not None
-
-    @property
-    def seconds(self) -> float:
-        """How long the awaited answer has been awaited; 0 when none is."""
-        return 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+        return self._busy
 
     def ask(self, player: Player, game: GoGame) -> None:
         """Ask `player` for the move of the side to move; the question works on a copy of the game."""
         self._ticket += 1
-        self._asked_at = time.monotonic()
+        self._busy = True
         self._jobs.put((self._ticket, player, game.copy(), game.to_move))
 
     def forget(self) -> None:
         """Drop the answer now awaited, if any."""
         self._ticket += 1
-        self._asked_at = None
+        self._busy = False
 
     def take(self, timeout: float = 0.0) -> Answer | None:
         """Return the awaited answer, waiting for it up to `timeout` seconds; None if there is none yet."""
@@ -79,7 +74,7 @@ class Thinker:
             except queue.Empty:
                 return None
             if answer.ticket in (_PREPARATION, self._ticket):
-                self._asked_at = None
+                self._busy = False
                 return answer
 
     def close(self) -> None:

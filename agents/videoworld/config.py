@@ -175,12 +175,14 @@ class WorldConfig(ModelConfig):
     markers: bool = False  # start and end tokens around frames and codes
     frame_share: float = 0.125  # share of a training batch that also learns to predict the next frame
     frame_weight: float = 0.5  # of that loss
+    outlook: bool = False  # also learn to foresee the last frame of the video, at every token of the known frame
+    outlook_weight: float = 0.1  # of that loss
     history: int = 1  # known frames the model looks at
     instruction_dim: int = 0  # size of an instruction's embedding; 0: no instruction
     # Set from the tokenizer and the dynamics model when the world is built:
     grid: tuple[int, int] = (5, 5)  # tokens of a frame
     frame_levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)
-    codes: int = 1  # K latent codes a step; 0: predict frames without codes (ablation)
+    codes: int = 1  # K latent codes a step, of the next K changes; 0: predict frames without codes (ablation)
     places: int = 25  # what a code can be: where * what; 1 place for codes without a location
     whats: int = 64
 
@@ -232,6 +234,8 @@ class WorldConfig(ModelConfig):
         require(self.frame_decoding == "parallel" or (self.frame_attention == "causal" and not self.stem_blocks),
                 "frame_decoding=causal needs frame_attention=causal and stem_blocks=0, or tokens would see those they predict")  # fmt: skip
         require(0 < self.frame_share <= 1, f"frame_share is {self.frame_share}: choose a share above 0, up to 1")
+        require(self.codes <= 1 or self.history == 1,
+                f"codes={self.codes} look ahead of the next frame, so history must be 1, not {self.history}")  # fmt: skip
         require(spatial or self.codes <= 1 or self.frame_share == 1,
                 f"several codes read one after another need frame_share=1, not {self.frame_share}")  # fmt: skip
 

@@ -81,7 +81,13 @@ class LatentDynamicsModel(nn.Module):
 
     @torch.no_grad()
     def encode(self, clip: Tensor) -> Tensor:
-        """Clip (B, H+1, h, w, 3) -> codes (B, H, 1) int64, in float32 under any autocast: codes never depend on it."""
+        """Clip (B, H+1, h, w, 3) -> codes (B, H, 1) int64, in float32 under any autocast: codes never depend on it.
+
+        A model of single changes (config.horizon 1) takes a longer clip change by change.
+        """
+        if self.config.horizon == 1 and clip.shape[1] > 2:
+            pairs = torch.stack([clip[:, :-1], clip[:, 1:]], 2)  # (B, H, 2, h, w, 3)
+            return self.encode(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2])[:, :, 0]
         with full_precision(clip):
             where, what = self.net.read(self._channels_first(clip).float())
         return self.join_codes(where, what)[..., None]

@@ -46,11 +46,13 @@ class InverseDynamics(nn.Module):
         return vectors.gather(1, where[..., None].expand(-1, -1, vectors.shape[-1]))
 
     @torch.no_grad()
-    def move_distribution(self, logprobs: Tensor, vectors: Tensor, keep: int = 64) -> Tensor:
+    def move_distribution(self, logprobs: Tensor, vectors: Tensor, keep: int | None = None) -> Tensor:
         """Probabilities of actions (B, actions) under a distribution over codes (B, code_size, log probabilities).
 
-        Sums over the `keep` likeliest codes what each of them means; what they leave out is shared out in proportion.
+        Sums over the `keep` likeliest codes (None: all) what each means; what they leave out is shared out in
+        proportion.
         """
-        scores, codes = logprobs.topk(min(keep, logprobs.shape[-1]))  # (B, keep)
+        size = logprobs.shape[-1]
+        scores, codes = logprobs.topk(size if keep is None else min(keep, size))  # (B, keep)
         meaning = self(codes, self.tokens_at(vectors, codes)).softmax(-1)  # (B, keep, actions)
         return (scores.softmax(-1)[..., None] * meaning).sum(1)

@@ -4,10 +4,10 @@ A clip of frames 0..H and the codes between them becomes one sequence, step by s
 
     [instruction] frame 0 | codes 1 | next frame 1 | frame 1 | codes 2 | next frame 2 | ...
 
-`frame k` holds the h*w tokens of a known frame. `codes k` holds the K latent codes of the change from frame k-1 to
-frame k. `next frame k` holds h*w queries that are read as frame k all at once (parallel decoding); later tokens do not
-see them. With causal decoding, as published, there are no queries: every token of frame k is read from the token before
-it. Markers, as published, stand around frames and codes.
+`frame k` holds the h*w tokens of a known frame. `codes k` holds the latent codes of the next K changes, of which the
+first leads from frame k-1 to frame k. `next frame k` holds h*w queries that are read as frame k all at once (parallel
+decoding); later tokens do not see them. With causal decoding, as published, there are no queries: every token of frame
+k is read from the token before it. Markers, as published, stand around frames and codes.
 """
 
 from __future__ import annotations

@@ -99,7 +99,9 @@ class VideoTransformer(nn.Module):
     def __init__(self, config: WorldConfig):
         super().__init__()
         self.config = c = config
-        self.code_embedding = nn.Embedding(c.said * max(c.codes, 1), c.dim)
+        # Codes read in one pass have rows of their own for each of the K; read one after another they share them
+        self.slots = max(c.codes, 1) if c.code_readout == "spatial" else 1
+        self.code_embedding = nn.Embedding(c.said * self.slots, c.dim)
         self.frame_embedding: nn.Module
         if c.embedding == "digits":
             self.frame_embedding = DigitEmbedding(c.frame_levels, c.embedding_width, c.dim)
@@ -110,12 +112,15 @@ class VideoTransformer(nn.Module):
         self.instruction = nn.Linear(c.instruction_dim, c.dim) if c.instruction_dim else None
         self.stem = Stem(c) if c.stem_blocks else None
         self.backbone = Llama(c.dim, c.layers, c.heads, c.mlp, c.bias)
-        self.code_head = nn.Linear(c.dim, c.said * max(c.codes, 1) if c.code_readout == "spatial" else c.code_size)
+        self.code_head = nn.Linear(c.dim, c.said * self.slots)
         outputs = sum(c.frame_levels) if c.embedding == "digits" else math.prod(c.frame_levels)
         self.frame_head = nn.Linear(c.dim, outputs)
+        self.outlook_head = nn.Linear(c.dim, outputs) if c.outlook else None
         for part in (self.code_embedding, self.kind_embedding):
             nn.init.normal_(part.weight, std=0.02)
-        for head in (self.code_head, self.frame_head):
+        for head in (self.code_head, self.frame_head, self.outlook_head):
+            if head is None:
+                continue
             nn.init.normal_(head.weight, std=0.02 / math.sqrt(2 * c.layers))
             nn.init.zeros_(head.bias)
 
@@ -144,12 +149,15 @@ class VideoTransformer(nn.Module):
 
     def embed_codes(self, codes: Tensor) -> Tensor:
         """Codes (B, H, K) -> (B, H, K, dim): what they say and, for spatial codes, where."""
+        slots = torch.arange(codes.shape[-1], device=codes.device)
+        return torch.stack([self.embed_code(codes[..., slot], slot) for slot in slots.tolist()], -2)
+
+    def embed_code(self, codes: Tensor, slot: int) -> Tensor:
+        """The `slot`-th codes (...) -> (..., dim)."""
         c = self.config
         token, said = self.locate(codes)
-        x = self.code_embedding(said + torch.arange(codes.shape[-1], device=codes.device) * c.said)
-        if c.places > 1 and self.position is not None:
-            x = x + self.position[token]
-        return x
+        x = self.code_embedding(said + (slot % self.slots) * c.said)
+        return x + self.position[token] if c.places > 1 and self.position is not None else x
 
     def embed_queries(self, before: Tensor, codes: Tensor) -> Tensor:
         """Queries for the frame after `before` (B, H, h*w, dim): its tokens, with spatial codes put in their places."""
@@ -161,7 +169,8 @@ class VideoTransformer(nn.Module):
     def assemble(self, layout: Layout, stems: Tensor, codes: Tensor, instruction: Tensor | None, length: int) -> Tensor:
         """Inputs of the first `length` slots: (B, length, dim)."""
         b, device = len(stems), stems.device
-        x = self.kind_embedding(layout.kinds.to(device)).expand(b, -1, -1).to(stems.dtype).clone()
+        kinds = torch.stack([self.kind(kind) for kind in Kind])
+        x = kinds[layout.kinds.to(device)].expand(b, -1, -1).to(stems.dtype).clone()
         x[:, layout.frames[: stems.shape[1]].flatten().to(device)] += stems.flatten(1, 2)
         if layout.codes.numel() and codes.shape[1]:
             slots = layout.codes.to(device)[: codes.shape[1]]
@@ -196,8 +205,15 @@ class VideoTransformer(nn.Module):
 
     def read_frames(self, hidden: Tensor, layout: Layout, steps: slice) -> list[Tensor]:
         """Outputs -> frame logits per digit, each (B, steps, h*w, size)."""
-        picked = self.frame_head(hidden[:, layout.frame_reads[steps].to(hidden.device)])
-        return list(picked.split(self.config.frame_levels, -1)) if self.config.embedding == "digits" else [picked]
+        return self._digits(self.frame_head(hidden[:, layout.frame_reads[steps].to(hidden.device)]))
+
+    def read_outlook(self, hidden: Tensor, layout: Layout, step: int) -> list[Tensor]:
+        """Outputs -> logits per digit of the video's last frame, each (B, 1, h*w, size), read at known frame `step`."""
+        assert self.outlook_head is not None
+        return self._digits(self.outlook_head(hidden[:, layout.frames[step : step + 1].to(hidden.device)]))
+
+    def _digits(self, logits: Tensor) -> list[Tensor]:
+        return list(logits.split(self.config.frame_levels, -1)) if self.config.embedding == "digits" else [logits]
 
     def frame_targets(self, ids: Tensor) -> list[Tensor]:
         """Ids (...) -> target per digit, as `read_frames` splits them."""
@@ -206,12 +222,13 @@ class VideoTransformer(nn.Module):
     # -- training -----------------------------------------------------------------------------------------------------
 
     def forward(
-        self, ids: Tensor, codes: Tensor, last: Tensor, instruction: Tensor | None = None
+        self, ids: Tensor, codes: Tensor, last: Tensor, instruction: Tensor | None = None, end: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of B clips of H changes.
 
         ids: int64 (B, H, h, w), all frames but the last. codes: (B, H, K). last: (n, h, w), the last frame of the first
-        n clips; these n also learn to predict frames, the whole batch learns the codes.
+        n clips; these n also learn to predict frames, the whole batch learns the codes. end: (B, h, w), the frame that
+        each clip's video ends with, which a model with an outlook learns to foresee from the last known frame.
         """
         c, steps, count = self.config, ids.shape[1], len(last)
         layout = lay_out(c, steps)
@@ -220,8 +237,9 @@ class VideoTransformer(nn.Module):
         told = None if instruction is None else instruction[:count]
         x = self.assemble(layout, self.embed_frames(known), codes[:count], told, len(layout))
         hidden, _ = self.run(x, layout, slice(0, len(layout)))
-        frame_loss, exact = self._frame_loss(hidden, layout, following.flatten(2))
+        frame_loss, exact = self._frame_loss(self.read_frames(hidden, layout, slice(0, steps)), following.flatten(2))
         metrics = {"frame_loss": frame_loss.detach(), "frame_exact": exact}
+        ends = [self.read_outlook(hidden, layout, steps - 1)] if c.outlook else []
         if not c.codes:
             return frame_loss, metrics
         parts = [(self.read_codes(hidden, layout, slice(0, steps)), codes[:count])]  # logits and targets
@@ -231,17 +249,25 @@ class VideoTransformer(nn.Module):
             x = self.assemble(layout, self.embed_frames(ids[count:]), codes[count:, : steps - 1], told, length)
             hidden, _ = self.run(x, layout, slice(0, length))
             parts.append((self.read_codes(hidden, layout, slice(0, steps)), codes[count:]))
+            ends += [self.read_outlook(hidden, layout, steps - 1)] if c.outlook else []
         logits, targets = (torch.cat(column) for column in zip(*parts, strict=True))
         code_loss = F.cross_entropy(logits.float().flatten(0, -2), targets.flatten())
         with torch.no_grad():
             metrics |= {"code_loss": code_loss.detach(), "code_top1": (logits.argmax(-1) == targets).float().mean()}
-        return code_loss + c.frame_weight * frame_loss, metrics
+        loss = code_loss + c.frame_weight * frame_loss
+        if c.outlook:
+            if end is None:
+                raise ValueError("this model learns to foresee the video's last frame: give its ids (B, h, w)")
+            logits_of_end = [torch.cat(digit) for digit in zip(*ends, strict=True)]
+            outlook_loss, _ = self._frame_loss(logits_of_end, end.flatten(1)[:, None])
+            loss = loss + c.outlook_weight * outlook_loss
+            metrics["outlook_loss"] = outlook_loss.detach()
+        return loss, metrics
 
-    def _frame_loss(self, hidden: Tensor, layout: Layout, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _frame_loss(self, digits: list[Tensor], targets: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy per token (B, H, h*w), and the share of frames whose tokens are all the likeliest ones."""
         losses, right = [], []
-        every = slice(0, targets.shape[1])
-        for logits, target in zip(self.read_frames(hidden, layout, every), self.frame_targets(targets), strict=True):
+        for logits, target in zip(digits, self.frame_targets(targets), strict=True):
             losses.append(F.cross_entropy(logits.float().flatten(0, 2), target.flatten()))
             right.append(logits.detach().argmax(-1) == target)
         return torch.stack(losses).sum(), torch.stack(right).all(0).all(-1).float().mean()
@@ -268,8 +294,6 @@ class VideoTransformer(nn.Module):
         return hidden
 
     def kind(self, kind: Kind) -> Tensor:
-        """The embedding (dim,) of a slot's kind, which is all a marker says."""
-        return self.kind_embedding.weight[kind]
-
-
-assert set(MARKERS) < set(Kind)
+        """The embedding (dim,) of a slot's kind, which is all a marker says; with markers no other slot has one."""
+        weight = self.kind_embedding.weight[kind]
+        return weight * (not self.config.markers or kind in MARKERS)

@@ -12,17 +12,21 @@ from torch import Tensor, nn
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.layers import Quantizer, Residual, norm
 
-PRIOR, LEARNED = 8.0, 2.0  # logit of the place where most appears; how far what is learned can raise or lower a logit
+PRIOR, LEARNED = 8.0, 1.0  # logit of the place where most appears; how far what is learned can raise or lower a logit
+CHANGED = 0.5  # weight of a pixel's mere change beside its move away from the usual colour
 
 
 class Appearing(nn.Module):
     """Frames before and after (N, 3, H, W) -> how much appears in each grid square (N, h*w): mostly 0, else near 1.
 
     A pixel counts as far as it moves away from its usual colour, the running mean over training. So what comes counts,
-    what goes does not, and neither does what swings around its mean (a turn marker).
+    what goes does not, and neither does what swings around its mean (a turn marker). Where stones stand in most frames,
+    their mean is no more usual than the empty board; there a change counts in itself, by what exceeds twice the usual
+    change.
     """
 
     usual: Tensor
+    usual_change: Tensor
     square: Tensor
     updates: Tensor
 
@@ -30,17 +34,21 @@ class Appearing(nn.Module):
         super().__init__()
         self.side = side
         self.register_buffer("usual", torch.zeros(3, frame_size, frame_size))
+        self.register_buffer("usual_change", torch.zeros(frame_size, frame_size))
         self.register_buffer("square", torch.ones(()))  # running mean of the squared amounts
         self.register_buffer("updates", torch.zeros(()))
 
     @torch.no_grad()
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
+        change = (after - before).abs().mean(1)  # (N, H, W)
         if self.training:
             self.updates += 1
             rate = (1 / self.updates).clamp(min=0.01)
             self.usual.lerp_((before.mean(0) + after.mean(0)).float() / 2, rate)
+            self.usual_change.lerp_(change.mean(0).float(), rate)
         oddness = [(frame - self.usual).abs().mean(1) for frame in (before, after)]  # (N, H, W) each
-        amount = F.avg_pool2d(F.relu(oddness[1] - oddness[0]), self.side).flatten(1)
+        amount = F.relu(oddness[1] - oddness[0]) + CHANGED * F.relu(change - 2 * self.usual_change)
+        amount = F.avg_pool2d(amount, self.side).flatten(1)
         if self.training:
             self.square.lerp_(amount.square().amax(1).mean().float(), rate)
         return amount * (self.square + 1e-8).rsqrt()

@@ -102,6 +102,21 @@ class VideoWorld(nn.Module):
         assert imagined is not None
         return imagined
 
+    @torch.no_grad()
+    def outlook(self, frames: Tensor, instruction: Tensor | None = None) -> Tensor:
+        """How a video that goes on from `frames` uint8 (B, T, H, W, 3) will end: uint8 (B, H, W, 3), at its likeliest.
+
+        ValueError from a model that was trained without an outlook.
+        """
+        if not self.config.outlook:
+            raise ValueError("this model was trained without an outlook (model.world.outlook)")
+        seen = frames[:, -self.config.history :]
+        encoded = self.transformer.read(self.tokenizer.encode(seen), self._codes_between(seen), instruction)
+        steps = seen.shape[1]
+        digits = self.transformer.read_outlook(encoded.hidden, lay_out(self.config, steps), steps - 1)
+        ids = self._join([digit.argmax(-1) for digit in digits])[:, 0]
+        return self.tokenizer.decode(ids.view(len(ids), 1, *self.config.grid))[:, 0]
+
     def sample_codes(
         self, encoded: Encoded, steps: int, sampler: Sampler, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,6 +140,21 @@ class VideoWorld(nn.Module):
                 hidden = transformer.extend(encoded, self._code_input(chosen, slot), steps)
         codes, scores, logits = (torch.stack(column, 1) for column in zip(*columns, strict=True))
         return codes, scores, logits
+
+    def complete_codes(self, encoded: Encoded, steps: int, first: Tensor) -> Tensor:
+        """The first codes (B,) of the change that is due, with the likeliest others behind them: (B, K).
+
+        `encoded` must not have been sampled from before.
+        """
+        transformer, c = self.transformer, self.config
+        if c.code_readout == "spatial":
+            logits = transformer.read_codes(encoded.hidden, lay_out(c, steps), slice(steps - 1, steps))[:, 0]
+            return torch.cat([first[:, None], logits.argmax(-1)[:, 1:]], 1)
+        columns = [first]
+        for slot in range(1, c.codes):
+            hidden = transformer.extend(encoded, self._code_input(columns[-1], slot - 1), steps)
+            columns.append(transformer.code_head(hidden)[:, -1].argmax(-1))
+        return torch.stack(columns, 1)
 
     def next_frame(
         self,
@@ -174,16 +204,14 @@ class VideoWorld(nn.Module):
 
     def _code_input(self, code: Tensor, slot: int) -> Tensor:
         """Input (B, 1, dim) of the `slot`-th code (B,)."""
-        transformer, c = self.transformer, self.config
-        token, said = transformer.locate(code)
-        x = transformer.code_embedding(said + slot * c.said)
-        if c.places > 1 and transformer.position is not None:
-            x = x + transformer.position[token]
-        return (x + transformer.kind(Kind.CODE))[:, None]
+        return (self.transformer.embed_code(code, slot) + self.transformer.kind(Kind.CODE))[:, None]
 
     def _draw_tokens(self, logits: Tensor, sampler: Sampler, generator: torch.Generator | None) -> Tensor:
         """Frame head outputs (B, n, ...) -> token ids (B, n)."""
         if self.config.embedding == "table":
             return sampler.draw(logits, generator)[0]
-        digits = [sampler.draw(part, generator)[0] for part in logits.split(self.config.frame_levels, -1)]
-        return join_digits(digits, self.config.frame_levels)
+        return self._join([sampler.draw(part, generator)[0] for part in logits.split(self.config.frame_levels, -1)])
+
+    def _join(self, digits: list[Tensor]) -> Tensor:
+        """Frame ids from their digits, as `VideoTransformer.read_frames` splits them."""
+        return join_digits(digits, self.config.frame_levels) if self.config.embedding == "digits" else digits[0]

@@ -115,6 +115,13 @@ class BatchedGo:
         """Return float32 (n,): Black's area minus White's minus komi, every stone counted as alive."""
         return kernels.area_each(self._flat, self._neighbours).astype(np.float32) - np.float32(self.komi)
 
+    def area_owners(self) -> np.ndarray:
+        """Return int8 (n, N, N): whose area each point is (0: nobody's), every stone counted as alive."""
+        owners = np.empty_like(self.stones)
+        for board, owner in zip(self._flat, _flatten(owners), strict=True):
+            kernels.mark_owners(board, self._neighbours, owner)
+        return owners
+
     @property
     def _flat(self) -> np.ndarray:
         return _flatten(self.stones)

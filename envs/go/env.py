@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.error import DependencyNotInstalled, ResetNeeded
 
 from envs.errors import UserError
-from envs.go.gtp import board_text
+from envs.go.gtp_board import board_text
 from envs.go.renderer import BoardGeometry, renderer_for
 from envs.go.rules import BLACK, WHITE, GoGame, own_eyes
 
@@ -60,7 +60,9 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
 
     ## Starting State
     The empty board, or the handicap stones. `reset(options={"moves": [40, 41]})` plays those points first, by turns. If
-    it is then the opponent's turn, it moves before `reset` returns.
+    it is then the opponent's turn, it moves before `reset` returns. That may end the game (the opponent resigns, or
+    answers a pass with a pass) or use up `max_moves`: the first step then plays nothing, whatever its action, and
+    returns the outcome.
 
     ## Rewards
     At the end of the game +1 for a win, -1 for a loss and 0 for a draw, from the view of `agent_color`, also when the
@@ -94,6 +96,7 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
     - `max_moves`: `2 * size * size` by default.
     - `illegal`: "stay" (default) or "lose".
     - `render_mode`: "human" (a window), "rgb_array" (a picture larger than the observation), "ansi" (text) or None.
+      Closing the window ends the showing, not the game; after `close()` the next reset opens it again.
 
     ## Version History
     - v0: first version.
@@ -138,6 +141,7 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
         self._running = False
         self._window: Any = None
         self._clock: Any = None
+        self._unwatched = False  # somebody closed the window
         self._renderer = renderer_for(BoardGeometry(self.game.size, style, cell))
         picture_cell = max(cell, min(64, PICTURE // self._renderer.geometry.cells))
         self._picture = renderer_for(BoardGeometry(self.game.size, style, picture_cell))
@@ -168,16 +172,21 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
         return self._observe(), self._info(None)
 
     def step(self, action: np.int64 | int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Play a point or pass, and let the opponent answer; raises ResetNeeded after the end of an episode."""
+        """Play a point or pass, and let the opponent answer; raises ResetNeeded after the end of an episode.
+
+        Where the opponent's move in `reset` has ended the game already, nothing is played and the outcome comes back.
+        """
         if not self._running:
             raise ResetNeeded("the game has not begun or is over; call reset() first")
         point = int(action)
-        reason = self.game.why_illegal(point)
-        if reason is None:
-            self.game.play(point)
-            self._answer()
-        else:
-            self._attempts += 1
+        reason = None
+        if not self.game.is_over and self._moves_left > 0:
+            reason = self.game.why_illegal(point)
+            if reason is None:
+                self.game.play(point)
+                self._answer()
+            else:
+                self._attempts += 1
         lost = reason is not None and self.illegal == "lose"
         terminated = self.game.is_over or lost
         truncated = not terminated and self._moves_left <= 0
@@ -197,7 +206,11 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
         return None
 
     def close(self) -> None:
-        """Close the window, if there is one."""
+        """Close the window, if there is one; a later reset may open it again."""
+        self._close_window()
+        self._unwatched = False
+
+    def _close_window(self) -> None:
         if self._window is not None:
             import pygame
 
@@ -260,20 +273,29 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
         return int(self.np_random.choice(points)) if len(points) else game.area
 
     def _show(self) -> None:
-        """Draw the window of the "human" mode."""
-        if self.render_mode != "human":
+        """Draw the window of the "human" mode, unless somebody has closed it; raises UserError without a display."""
+        if self.render_mode != "human" or self._unwatched:
             return
         try:
             import pygame
         except ImportError as error:
             raise DependencyNotInstalled("render_mode 'human' needs pygame: run `pip install pygame`") from error
         picture = self._picture.render_game(self.game)
-        if self._window is None:
-            pygame.display.init()
-            pygame.display.set_caption("Go")
-            self._window = pygame.display.set_mode(picture.shape[1::-1])
-            self._clock = pygame.time.Clock()
-        self._window.blit(pygame.image.frombuffer(picture.tobytes(), picture.shape[1::-1], "RGB"), (0, 0))
-        pygame.event.pump()
-        pygame.display.flip()
+        try:
+            if self._window is None:
+                pygame.display.init()
+                pygame.display.set_caption("Go")
+                self._window = pygame.display.set_mode(picture.shape[1::-1])
+                self._clock = pygame.time.Clock()
+            if pygame.event.get(pygame.QUIT):
+                self._unwatched = True
+                self._close_window()
+                return
+            self._window.blit(pygame.image.frombuffer(picture.tobytes(), picture.shape[1::-1], "RGB"), (0, 0))
+            pygame.display.flip()
+        except pygame.error as error:
+            self._window = None
+            raise UserError(
+                f"render_mode 'human' cannot show its window ({error}); give it a display or choose 'rgb_array'"
+            ) from error
         self._clock.tick(self.metadata["render_fps"])

@@ -1,32 +1,27 @@
-"""A Go Text Protocol server (version 2): lines in, responses out. It knows the protocol and the rules, no model.
+"""The Go engine behind the Go Text Protocol (version 2). It knows the protocol and the rules, no model.
 
-stdout carries responses alone. Commands may be sent without waiting; they are answered strictly in order.
+stdout carries responses alone. Commands may be sent without waiting; they are answered strictly in order. An analysis
+goes on until the next line of input. The line protocol stands in `gtp_protocol.py`.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import re
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, Protocol
 
 from envs.errors import UserError
-from envs.go.coords import GTP_COLUMNS, colour_to_gtp, gtp_to_colour, gtp_to_point, is_gtp_vertex, point_to_gtp
-from envs.go.renderer import star_points
-from envs.go.rules import BLACK, WHITE, GoGame, IllegalMoveError
+from envs.go.coords import point_to_gtp
+from envs.go.gtp_analysis import Report, Request, format_report, parse_request
+from envs.go.gtp_board import GtpBoard, parse_colour
+from envs.go.gtp_protocol import COMMANDS, GtpError, Inbox, administer, opening, parse_line, response
+from envs.go.rules import GoGame, IllegalMoveError, opponent
 
 logger = logging.getLogger(__name__)
 
-_MAX_ID = 2**31 - 1
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
-_INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
-# Everything up to the blank, and DEL, except the tab and the line feed.
-_DROPPED = dict.fromkeys([code for code in range(32) if chr(code) not in "\t\n"] + [127])
-
-
-class GtpError(Exception):
-    """Raised by a command that fails; the text is the response after `?`."""
+GENMOVE_ANALYSIS = 1.0  # seconds of analysis before a move that is asked for with one
 
 
 class Decided(Protocol):
@@ -39,138 +34,116 @@ class Decided(Protocol):
     def thought(self) -> Any: ...
 
 
-class Chooser(Protocol):
-    """Who chooses the moves; `choose` may block, for instance until a model is loaded."""
+class Engine(Protocol):
+    """Who chooses and judges; every call may block, for instance until a model is loaded."""
 
-    def choose(self, game: GoGame, colour: int | None = None) -> Decided: ...
+    def choose(self, game: GoGame, colour: int | None = None) -> Decided:
+        """A move for `colour` (default: the side to move)."""
+        ...
 
+    def analyse(self, game: GoGame, colour: int | None = None, *, allowed: Any = None) -> Iterator[Report | None]:
+        """Ever better reports; None where there is nothing new, so that the caller can look whether to go on."""
+        ...
 
-def parse_line(line: str) -> tuple[str, str, list[str]] | None:
-    """Return (id, command, arguments) of one line, or None where nothing is to be answered.
-
-    The id is "" where none is given and is otherwise echoed as written. Control characters go, tabs become blanks, and
-    a comment runs from `#` to the end of the line.
-    """
-    words = line.translate(_DROPPED).replace("\t", " ").partition("#")[0].replace("\n", " ").split(" ")
-    words = [word for word in words if word]
-    if not words:
-        return None
-    identity = ""
-    if words[0].isascii() and words[0].isdecimal() and int(words[0][:20]) <= _MAX_ID:
-        identity = words.pop(0)
-    return identity, words[0] if words else "", words[1:]
+    def dead_stones(self, game: GoGame) -> list[list[int]]:
+        """The chains, as lists of points, that would not survive if both sides played on."""
+        ...
 
 
 class GtpServer:
     """Holds the game a GUI talks about and answers its commands.
 
-    Boards of one size only are served, the size the chooser plays. Superko is left to the controller: only the simple
-    ko is enforced, and a game may go on after two passes, as GTP allows.
+    Boards of one size only are served, the size the engine plays. Superko is left to the controller: only the simple
+    ko is enforced, and a game may go on after two passes, as GTP allows. Time settings are understood and ignored but
+    for analysed moves, which never take longer than what is left: a move takes a small part of a second.
     """
 
     def __init__(
-        self, player: Chooser, *, size: int = 9, komi: float = 7.0, name: str = "VideoWorld", version: str = ""
+        self, engine: Engine, *, size: int = 9, komi: float = 7.0, name: str = "VideoWorld", version: str = ""
     ) -> None:
-        """`player` chooses for genmove and reg_genmove; `name` must not contain the version."""
-        self.player = player
+        """`name` must not contain the version."""
+        self.engine = engine
         self.name = name
         self.version = version
-        self.game = GoGame(size, komi=komi)
+        self.board = GtpBoard(size, komi)
         self.closed = False
         self._commands: dict[str, Callable[[list[str]], str]] = {
-            "protocol_version": lambda _: "2",
-            "name": lambda _: self.name,
-            "version": lambda _: self.version,
-            "known_command": self._known_command,
-            "list_commands": lambda _: "\n".join(self._commands),
-            "quit": self._quit,
-            "boardsize": self._boardsize,
-            "clear_board": self._clear_board,
-            "komi": self._komi,
-            "play": self._play,
+            **self.board.commands,
             "genmove": self._genmove,
             "reg_genmove": self._reg_genmove,
-            "undo": self._undo,
-            "showboard": self._showboard,
+            "kgs-genmove_cleanup": self._genmove_cleanup,
+            "kgs-game_over": lambda _: "",
             "final_score": self._final_score,
+            "final_status_list": self._final_status_list,
         }
+        self._streams = {
+            "kata-analyze": self._analyze,
+            "lz-analyze": self._analyze,
+            "kata-genmove_analyze": self._genmove_analyze,
+            "lz-genmove_analyze": self._genmove_analyze,
+        }
+        assert set(COMMANDS) >= self._commands.keys() | self._streams.keys()
 
-    def serve(self, lines: Iterable[bytes], out: BinaryIO) -> None:
+    @property
+    def game(self) -> GoGame:
+        """The game as it stands."""
+        return self.board.game
+
+    def serve(self, lines: Iterable[bytes] | Inbox, out: BinaryIO) -> None:
         """Answer every line until `quit` or the end of the input; each response is flushed at once."""
-        for line in lines:
-            response = self.respond(line.decode("utf-8", errors="replace"))
-            if response is not None:
-                out.write(response.encode("utf-8"))
-                out.flush()
+        inbox = lines if isinstance(lines, Inbox) else Inbox(lines)
+
+        def write(text: str) -> None:
+            out.write(text.encode("utf-8"))
+            out.flush()
+
+        for line in inbox:
+            self.answer(line, write, inbox.has_line)
             if self.closed:
                 return
 
     def respond(self, line: str) -> str | None:
-        """Return the complete response to one line, its two line feeds included, or None if it asks for none."""
+        """Return the complete response to one line, its two line feeds included, or None if it asks for none.
+
+        An analysis is cut off after its first line.
+        """
+        parts: list[str] = []
+        self.answer(line, parts.append, lambda seconds: seconds > 0 or "info" in "".join(parts))
+        return "".join(parts) or None
+
+    def answer(self, line: str, write: Callable[[str], None], interrupted: Callable[[float], bool]) -> None:
+        """Answer one line.
+
+        Args:
+            line: as it came in.
+            write: takes the response, in parts where it is an analysis.
+            interrupted: waits up to so many seconds and says whether more input has come, which ends an analysis.
+        """
         parsed = parse_line(line)
         if parsed is None:
-            return None
+            return
         identity, command, arguments = parsed
-        handler = self._commands.get(command)
         try:
-            if handler is None:
-                raise GtpError("unknown command")
-            mark, text = "=", handler(arguments)
+            if command in self._streams:
+                dialect = command.partition("-")[0]
+                self._streams[command](identity, arguments, dialect, write, interrupted)
+                return
+            text = administer(command, arguments, self.name, self.version)
+            if text is None:
+                if command not in self._commands:
+                    raise GtpError("unknown command")
+                text = self._commands[command](arguments)
         except GtpError as error:
-            mark, text = "?", str(error)
-        gap = "" if not text or text.startswith("\n") else " "
-        return f"{mark}{identity}{gap}{text}\n\n"
+            write(response("?", identity, str(error)))
+            return
+        self.closed = command == "quit"
+        write(response("=", identity, text))
 
-    # Commands: each gets its arguments, returns the text of success or raises GtpError.
-
-    def _known_command(self, arguments: list[str]) -> str:
-        return "true" if arguments and arguments[0] in self._commands else "false"
-
-    def _quit(self, arguments: list[str]) -> str:
-        self.closed = True
-        return ""
-
-    def _boardsize(self, arguments: list[str]) -> str:
-        if len(arguments) != 1 or not _INTEGER.fullmatch(arguments[0]):
-            raise GtpError("syntax error")
-        if int(arguments[0]) != self.game.size:
-            raise GtpError("unacceptable size")
-        return self._clear_board([])
-
-    def _clear_board(self, arguments: list[str]) -> str:
-        self.game = GoGame(self.game.size, komi=self.game.komi)
-        return ""
-
-    def _komi(self, arguments: list[str]) -> str:
-        if len(arguments) != 1 or not _NUMBER.fullmatch(arguments[0]) or not math.isfinite(float(arguments[0])):
-            raise GtpError("syntax error")
-        self.game.komi = float(arguments[0])
-        return ""
-
-    def _play(self, arguments: list[str]) -> str:
-        if len(arguments) != 2:
-            raise GtpError("syntax error")
-        colour, vertex = _colour(arguments[0]), arguments[1]
-        if not is_gtp_vertex(vertex):
-            raise GtpError("syntax error")
-        try:
-            self._play_on(gtp_to_point(vertex, self.game.size), colour)
-        except UserError:  # off this board, occupied, suicide or ko
-            raise GtpError("illegal move") from None
-        return ""
+    # Commands that ask the engine
 
     def _genmove(self, arguments: list[str]) -> str:
         colour = _only_colour(arguments)
-        action = self._choose(colour).action
-        if action < 0:
-            return "resign"
-        try:
-            self._play_on(action, colour)
-        except IllegalMoveError as error:
-            logger.error("the player chose an illegal move: %s It passes instead.", error)
-            action = self.game.area
-            self._play_on(action, colour)
-        return point_to_gtp(action, self.game.size)
+        return self._make(self._choose(colour).action, colour)
 
     def _reg_genmove(self, arguments: list[str]) -> str:
         colour = _only_colour(arguments)
@@ -180,62 +153,118 @@ class GtpServer:
         action = decision.action if best is None else best.point
         return "resign" if action < 0 else point_to_gtp(action, self.game.size)
 
-    def _undo(self, arguments: list[str]) -> str:
-        try:
-            self.game.undo()
-        except UserError:
-            raise GtpError("cannot undo") from None
-        return ""
-
-    def _showboard(self, arguments: list[str]) -> str:
-        return "\n" + board_text(self.game)
+    def _genmove_cleanup(self, arguments: list[str]) -> str:
+        """As genmove, but without a pass while dead stones of the opponent stand on the board."""
+        colour = _only_colour(arguments)
+        decision = self._choose(colour)
+        action = decision.action
+        if action == self.game.area:
+            stones = self.game.stones.reshape(-1)
+            if any(stones[chain[0]] == opponent(colour) for chain in self._dead()):
+                others = [candidate for candidate in decision.thought.candidates if candidate.point != action]
+                if others:
+                    action = max(others, key=lambda candidate: candidate.probability).point
+        return self._make(action, colour)
 
     def _final_score(self, arguments: list[str]) -> str:
-        return self.game.result_text()
+        return self.game.result_text([point for chain in self._dead() for point in chain])
+
+    def _final_status_list(self, arguments: list[str]) -> str:
+        """Chains, one a line. Whether both sides live for want of a move (seki) is not told apart from life."""
+        if arguments not in (["alive"], ["dead"], ["seki"]):
+            raise GtpError("syntax error")
+        dead = self._dead()
+        if arguments == ["dead"]:
+            chains = dead
+        elif arguments == ["alive"]:
+            gone = {point for chain in dead for point in chain}
+            chains = [chain for chain in self.game.chains() if chain[0] not in gone]
+        else:
+            chains = []
+        return "\n".join(" ".join(point_to_gtp(point, self.game.size) for point in chain) for chain in chains)
+
+    # Analysis
+
+    def _analyze(
+        self, identity: str, arguments: list[str], dialect: str, write: Callable[[str], None],
+        interrupted: Callable[[float], bool],
+    ) -> None:  # fmt: skip
+        request = parse_request(arguments, self.game.size)
+        write(opening("=", identity, "") + "\n")
+        line = self._stream(request, dialect, write, interrupted, math.inf)
+        while not interrupted(request.interval):  # nothing better will come; graphs go on all the same
+            write(line)
+        write("\n")
+
+    def _genmove_analyze(
+        self, identity: str, arguments: list[str], dialect: str, write: Callable[[str], None],
+        interrupted: Callable[[float], bool],
+    ) -> None:  # fmt: skip
+        request = parse_request(arguments, self.game.size)
+        colour = self.game.to_move if request.colour is None else request.colour
+        action = self._choose(colour).action
+        write(opening("=", identity, "") + "\n")
+        self._stream(request, dialect, write, interrupted, self._seconds_for(colour))
+        write(f"play {self._make(action, colour)}\n\n")
+
+    def _stream(
+        self, request: Request, dialect: str, write: Callable[[str], None], interrupted: Callable[[float], bool],
+        seconds: float,
+    ) -> str:  # fmt: skip
+        """Write lines until the analysis has come to its end, `seconds` are over or input comes; returns the last."""
+        start, due, line = time.monotonic(), 0.0, ""
+        try:
+            for report in self.engine.analyse(self.board.open_game(), request.colour, allowed=request.allowed):
+                now = time.monotonic()
+                if report is not None:
+                    line = format_report(report, request, dialect, self.game.size) + "\n"
+                    if now >= due and line != "\n":
+                        write(line)
+                        due = now + request.interval
+                # A move that is asked for comes with one line at least; a mere analysis gives way at once.
+                if now - start > seconds or (interrupted(0.0) and (line or math.isinf(seconds))):
+                    break
+        except UserError as error:
+            logger.error("%s", error)  # the response has begun, so it can only stay empty
+        return line
+
+    def _seconds_for(self, colour: int) -> float:
+        left = self.board.seconds_left(colour)
+        return GENMOVE_ANALYSIS if left is None else min(GENMOVE_ANALYSIS, left / 10)
+
+    # The engine and the game
 
     def _choose(self, colour: int) -> Decided:
-        """Ask the player, with the game open: after two passes a controller may still want a move."""
-        game = self.game
-        if game.is_over:
-            game = game.copy()
-            game.resume()
         try:
-            return self.player.choose(game, colour)
+            return self.engine.choose(self.board.open_game(), colour)
         except UserError as error:
-            logger.error("%s", error)
-            raise GtpError(" ".join(str(error).split())) from None
+            raise _failure(error) from None
 
-    def _play_on(self, point: int, colour: int) -> None:
-        if self.game.is_over and self.game.why_illegal(point, colour) == "game over":
-            self.game.resume()
-        self.game.play(point, colour)
+    def _dead(self) -> list[list[int]]:
+        try:
+            return self.engine.dead_stones(self.board.open_game())
+        except UserError as error:
+            raise _failure(error) from None
 
-
-def board_text(game: GoGame) -> str:
-    """Return the board as text: X black, O white, + star points, lettered and numbered as GTP does; no blank line."""
-    letters = "   " + " ".join(GTP_COLUMNS[: game.size])
-    stars = star_points(game.size)
-    rows = [letters]
-    for row in range(game.size):
-        signs = [".XO"[stone] for stone in game.stones[row]]
-        signs = ["+" if sign == "." and row * game.size + col in stars else sign for col, sign in enumerate(signs)]
-        rows.append(f"{game.size - row:2d} {' '.join(signs)} {game.size - row}")
-    rows.append(letters)
-    last = game.history[-1] if game.history else None
-    said = f"last {colour_to_gtp(last.colour)} {point_to_gtp(last.point, game.size)}, " if last else ""
-    taken = f"captured by B {game.captures[BLACK]}, by W {game.captures[WHITE]}"
-    rows.append(f"{said}{colour_to_gtp(game.to_move)} to move, komi {game.komi:g}, {taken}")
-    return "\n".join(rows)
-
-
-def _colour(word: str) -> int:
-    try:
-        return gtp_to_colour(word)
-    except UserError:
-        raise GtpError("syntax error") from None
+    def _make(self, action: int, colour: int) -> str:
+        """Play what the engine chose, and name it."""
+        if action < 0:
+            return "resign"
+        try:
+            self.board.play(action, colour)
+        except IllegalMoveError as error:
+            logger.error("the engine chose an illegal move: %s It passes instead.", error)
+            action = self.game.area
+            self.board.play(action, colour)
+        return point_to_gtp(action, self.game.size)
 
 
 def _only_colour(arguments: list[str]) -> int:
     if len(arguments) != 1:
         raise GtpError("syntax error")
-    return _colour(arguments[0])
+    return parse_colour(arguments[0])
+
+
+def _failure(error: UserError) -> GtpError:
+    logger.error("%s", error)
+    return GtpError(" ".join(str(error).split()))

@@ -171,7 +171,12 @@ def strip_tiles(geometry: BoardGeometry) -> list[np.ndarray]:
 
 
 def paper_tiles(geometry: BoardGeometry, row: int, column: int) -> list[np.ndarray]:
-    """Published tiles: no marks, so a last move looks like any stone and a ko point like any empty one."""
+    """Published tiles: no marks, so a last move looks like any stone and a ko point like any empty one.
+
+    What is known of the published stones (27 px across, hard edges, about 1.5 px cut off at the frame's edges) does not
+    say whether they are centred on the pixel of a line or beside it. A width of 27 whole pixels speaks for the pixel:
+    1 px is then cut off at the top and left, 2 px at the bottom and right.
+    """
     y, x = np.mgrid[0:PAPER_PITCH, 0:PAPER_PITCH].astype(np.float32) - PAPER_PITCH // 2
     empty = grid_tile(geometry, row, column, PAPER_ORANGE, np.zeros(3, np.float32), PAPER_LINE)
     disc = (y * y + x * x <= PAPER_RADIUS**2)[..., None]

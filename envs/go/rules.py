@@ -152,10 +152,8 @@ class GoGame:
         """Start a game; `handicap` 2..9 puts that many fixed stones and lets White move first. Raises UserError."""
         if ko_rule not in KO_RULES:
             raise UserError(f"ko rule {ko_rule!r} is unknown; choose one of {', '.join(KO_RULES)}")
-        if not math.isfinite(komi):
-            raise UserError(f"komi {komi} is not a number of points; give a plain number such as 7 or 6.5")
         self.size = check_size(size)
-        self.komi = float(komi)
+        self.komi = komi
         self.ko_rule = ko_rule
         self.history: list[Move] = []
         self.handicap_stones: tuple[int, ...] = ()
@@ -167,6 +165,17 @@ class GoGame:
             self.place_stones(fixed_handicap(self.size, handicap), handicap=True)
 
     # What the board shows
+
+    @property
+    def komi(self) -> float:
+        """Points White gets for moving second; a new value that is no finite number raises UserError."""
+        return self._komi
+
+    @komi.setter
+    def komi(self, points: float) -> None:
+        if not math.isfinite(points):
+            raise UserError(f"komi {points} is not a number of points; give a plain number such as 7 or 6.5")
+        self._komi = float(points) + 0.0  # adding zero makes zero of minus zero, which people would see as "-0"
 
     @property
     def area(self) -> int:
@@ -208,6 +217,21 @@ class GoGame:
     def is_over(self) -> bool:
         """Whether someone resigned or the last two moves were passes."""
         return self.resigned is not None or self._states[-1].passes >= 2
+
+    def chains(self) -> list[list[int]]:
+        """All chains of stones as lists of their points, in the order of their first points."""
+        board, chains, seen = self._states[-1].board, [], set()
+        for start in np.flatnonzero(board):
+            if int(start) not in seen:
+                chain = [int(start)]
+                seen.add(int(start))
+                for point in chain:  # grows as it is walked
+                    for near in self._neighbours[point]:
+                        if near >= 0 and board[near] == board[start] and int(near) not in seen:
+                            seen.add(int(near))
+                            chain.append(int(near))
+                chains.append(chain)
+        return chains
 
     # Playing
 

@@ -6,7 +6,9 @@ sizes, handicap and setup stones. The main line is followed; side lines are coun
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -158,14 +160,19 @@ def write_sgf(game: GoGame, path: str | Path, **details: Any) -> Path:
     """
     path = Path(path)
     data = format_sgf(game, **details)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if not path.name:
+        raise UserError(f"cannot write {path}: it is a folder; give the name of an SGF file in it")
+    # Not made of the file's own name, which may be as long as names can be.
+    part = path.with_name(f".sgf-{os.getpid()}-{threading.get_ident()}.part")
     try:
         part.write_bytes(data)
         os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; choose another place") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot write {path}: {reason}; choose another name or place") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, ValueError):  # a place that takes no file has none to remove
+            part.unlink(missing_ok=True)
     return path
 
 

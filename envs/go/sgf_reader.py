@@ -229,7 +229,8 @@ def _set_up(game: GoGame, nodes: list[sgf.Node], first_colour: int | None, notes
         try:
             parts = node.get_setup_stones()
         except ValueError as error:
-            raise UserError(f"its setup stones are damaged ({error or 'a point off the board'}); repair it") from error
+            what = str(error) or "a point off the board"
+            raise UserError(f"its setup stones are damaged ({what}); repair it") from error
         added_black, added_white, cleared = ([_point(pair, game.size) for pair in part] for part in parts)
         for stones, others, added in ((black, white, added_black), (white, black, added_white)):
             for point in sorted(added):

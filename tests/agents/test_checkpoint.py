@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from agents import checkpoint as module_under_test
-from agents.checkpoint import CheckpointError, load_checkpoint, load_into, save_checkpoint, write_tensors
+from agents.checkpoint import CheckpointError, load_checkpoint, load_config, load_into, save_checkpoint, write_tensors
 
 CONFIG = {"kind": "test", "levels": [8, 8, 5], "model": {"width": 16, "rate": 1e-05}, "note": None}
 
@@ -104,7 +104,7 @@ def test_full_disk_keeps_the_old_checkpoint(folder: Path, monkeypatch: pytest.Mo
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     monkeypatch.setattr(module_under_test, "write_tensors", refuse)
-    with pytest.raises(CheckpointError, match=r"cannot write the checkpoint .*: No space left on device"):
+    with pytest.raises(CheckpointError, match=r"No space left on device; make room or choose another folder"):
         save_checkpoint(folder, {"new": 1}, some_tensors())
     assert load_checkpoint(folder).config == CONFIG
     assert names(folder.parent) == ["model"]
@@ -158,6 +158,10 @@ def truncate_header(folder: Path) -> None:
         (lambda folder: (folder / "config.yaml").write_text("a: [1\n"), "cannot be read as YAML"),
         (lambda folder: (folder / "config.yaml").write_text("a: !!python/object:x {}"), "cannot be read as YAML"),
         (lambda folder: (folder / "config.yaml").write_bytes(b"\xff\xfe\x00"), "cannot be read as YAML"),
+        (lambda folder: (folder / "config.yaml").write_text("x: 2021-13-45"), "cannot be read as YAML"),
+        (lambda folder: (folder / "config.yaml").write_text("x: !!bool maybe"), "cannot be read as YAML"),
+        (lambda folder: (folder / "config.yaml").write_text("x: !!timestamp soon"), "cannot be read as YAML"),
+        (lambda folder: (folder / "config.yaml").write_text("[" * 5000 + "]" * 5000), "cannot be read as YAML"),
         (lambda folder: (folder / "config.yaml").write_text("- 1\n"), "holds no named settings but list"),
         (lambda folder: (folder / "model.safetensors").unlink(), "has no model.safetensors \\(no tensors at all\\)"),
         (lambda folder: (folder / "model.safetensors").rename(folder / "w.safetensors"), "\\(w.safetensors\\)"),
@@ -166,6 +170,7 @@ def truncate_header(folder: Path) -> None:
         (truncate_tensors, "truncated or no safetensors file"),
         (truncate_header, "truncated or no safetensors file"),
         (lambda folder: (folder / "metrics.json").write_text("{"), "cannot be read as JSON"),
+        (lambda folder: (folder / "metrics.json").write_text("[" * 10**5), "cannot be read as JSON"),
     ],
 )  # fmt: skip
 def test_damaged_folders(folder: Path, damage: object, message: str) -> None:
@@ -173,6 +178,15 @@ def test_damaged_folders(folder: Path, damage: object, message: str) -> None:
     with pytest.raises(CheckpointError, match=message) as caught:
         load_checkpoint(folder)
     assert "\n" not in str(caught.value) and str(folder) in str(caught.value)
+
+
+def test_the_config_alone(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"")
+    assert load_config(folder) == CONFIG
+    folder.rename(folder.with_name(".model.old"))
+    assert load_config(folder) == CONFIG, "as a program that died while replacing it left it"
+    with pytest.raises(CheckpointError, match="there is no checkpoint folder"):
+        load_config(folder / "nowhere")
 
 
 def test_no_folder(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.elo import wilson
 from benchmarks import go_parts, video_gobench
-from benchmarks.report import percent, wilson, write
+from benchmarks.report import percent, write
 from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
 from envs.errors import UserError
 from envs.go.batch import legal_moves, replay, transform

@@ -1,4 +1,7 @@
-"""A stage of a few numbers: linear regression on made-up points, with dropout so that random states matter."""
+"""A stage of a few numbers: linear regression on made-up points, with dropout so that random states matter.
+
+And what several tests ask of clips and errors.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
 from agents.checkpoint import load_checkpoint, save_checkpoint
+from envs.errors import UserError
+from train.data.go_games import BoardClips
 
 
 @dataclass
@@ -22,6 +29,8 @@ class FakeConfig:
     seed: int = 0
     source: str | None = None
     diverge_at: int | None = None
+    # The export that finds no room any more
+    full_at: int | None = None
     dropout: float = 0.5
 
 
@@ -53,6 +62,7 @@ class FakeStage:
             load_checkpoint(config.source)
         torch.manual_seed(config.seed)
         self.model: nn.Module = FakeModel(config.width, config.dropout)
+        self.exports = 0
         self.ranks: list[tuple[int, int, int, int]] = []
         self.shares: list[float] = []
 
@@ -83,4 +93,20 @@ class FakeStage:
         return 6.0 * (8 * self.config.width + 8)
 
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, Any]) -> None:
+        self.exports += 1
+        if self.exports == self.config.full_at:
+            raise UserError("no room for the checkpoint")
         save_checkpoint(folder, asdict(self.config), model.state_dict(), metrics=metrics)
+
+
+def same(a: BoardClips, b: BoardClips) -> bool:
+    """Whether two batches show the same positions."""
+    pairs = zip(a.steps, b.steps, strict=True)
+    return all(np.array_equal(x, y) for one, other in pairs for x, y in zip(one, other, strict=True))
+
+
+def one_line(error: pytest.ExceptionInfo[UserError]) -> str:
+    """What a person gets to read."""
+    text = str(error.value)
+    assert "\n" not in text
+    return text

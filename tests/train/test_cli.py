@@ -15,23 +15,12 @@ import torch
 import yaml
 
 from agents.checkpoint import load_checkpoint
-from tests.train import fake_cli
-from train import registry
+from train import experiment, registry
 from train.__main__ import main
 from train.compose import CONF, choices
 from train.state import load_state
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Fake settings, fake stages, an empty working folder."""
-    for module in ("train.registry", "train.experiment"):
-        monkeypatch.setattr(f"{module}.STAGES", fake_cli.FAKE_STAGES)
-    monkeypatch.setattr("train.trainer.measure_peak", lambda device, precision: 1e9)
-    monkeypatch.chdir(tmp_path)
-    return fake_cli.write_conf(tmp_path / "conf")
 
 
 def complaint(capsys: pytest.CaptureFixture[str]) -> str:
@@ -86,6 +75,12 @@ def test_show_the_settings(conf: Path, tmp_path: Path, capsys: pytest.CaptureFix
         (["first"], "the run has no end; set trainer.minutes=... or trainer.steps=..."),
         (["second", "trainer.steps=1", "inputs.first=nowhere"], "there is no checkpoint folder nowhere"),
         (["first", "trainer.steps=1", "resume=maybe"], "resume is 'maybe'; choose true or false"),
+        (["first", "trainer.steps=1", "trainer.seed=5000000000"], "trainer.seed is 5000000000; choose a whole number"),
+        (
+            ["first", "trainer.steps=1", "trainer=cpu", "trainer.num_processes=-1"],
+            "trainer.num_processes is -1, all GPUs",
+        ),
+        (["experiment=both", "inputs.first=nowhere"], "inputs.first: there is no checkpoint folder nowhere"),
         (["first", "second"], "name one stage (first, second) or one experiment=NAME, got first and second"),
         (["trainer.steps=3"], "name one stage (first, second) or one experiment=NAME, got neither"),
         (["first", "--fast"], "unknown option '--fast'; see python -m train --help"),
@@ -190,6 +185,7 @@ def test_exports_go_through_a_function_where_one_is_named(conf: Path, tmp_path: 
         ("stages: [{stage: first, share: -1}]", "share of first is -1"),
         ("stages: [{stage: first}, {stage: first}]", "names a stage twice"),
         ("stages: [{stage: first, shares: 1}]", "unknown key 'shares'; did you mean share?"),
+        ("stages: [{stage: first, name: eyes}]", "unknown key 'name'; choose one of stage, share, overrides"),
         ("minutes: soon\nstages: [{stage: first}]", "trainer.minutes is 'soon'"),
         ("overrides: fast\nstages: [{stage: first}]", "overrides is 'fast'"),
         ("- first", "where named settings belong"),
@@ -211,6 +207,13 @@ def test_an_export_folder_of_other_files_is_left_alone(
     assert main(["experiment=both", "trainer.minutes=0.004", "export=photos"], conf) == 2
     assert "photos holds other files" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "photos").iterdir()] == ["a.png"]
+    assert not (tmp_path / "runs").exists(), "said before anything is trained"
+
+
+def test_every_key_of_an_experiment_file_is_explained() -> None:
+    example = yaml.safe_load(str(experiment.__doc__).split("`conf/experiment/NAME.yaml`:")[1])
+    assert set(example) == set(experiment._KEYS)
+    assert set(example["stages"][0]) == set(experiment._STAGE_KEYS)
 
 
 # -- real processes --------------------------------------------------------------------------------------------------
@@ -254,6 +257,23 @@ def test_terminated_killed_and_resumed(conf: Path, tmp_path: Path) -> None:
     assert main([*words, "stage.pause=0.01"], conf) == 0
     assert main([*words, "out=whole"], conf) == 0
     assert parts_of(run) == parts_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trainer.log_every=1000", "+stage.diverge_at=8"], "train: fake: a weight is not finite"),
+        (["trainer.log_every=4", "+stage.diverge_at=8"], "train: fake: loss is nan"),
+        (["+stage.full_at=1"], "train: no room for the checkpoint"),
+    ],
+)
+def test_an_error_on_one_rank_ends_all(conf: Path, words: list[str], message: str) -> None:
+    """Rank 0 alone evaluates, saves and exports; the other one must not wait for it for ever."""
+    process = start(conf, "first", "trainer.steps=20", "trainer=cpu", "trainer.num_processes=2", *words)
+    out, err = process.communicate(timeout=100)  # until the other rank has closed its end as well
+    assert process.returncode == 2 and out == ""
+    assert err.count("train: ") == 1 and message in err and "Traceback" not in err
 
 
 @pytest.mark.slow

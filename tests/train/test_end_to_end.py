@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,6 +125,17 @@ def test_the_experiment_goes_on_where_it_ended(run: Path, records: Path, capsys:
     assert {path: path.read_bytes() for path in run.rglob("model.safetensors")} == before
 
 
+def test_a_finished_experiment_with_other_settings_is_refused(
+    run: Path, records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    more = ["model=base", "data=sgf", "data.path=/no/such", "trainer.minutes=999"]
+    assert main([*experiment_words(records, run), *more]) == 2
+    said = capsys.readouterr()
+    assert "tokenizer holds a run with stage." in said.err and said.err.count("\n") == 1 and said.out == ""
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_run_alone_learns_the_same(run: Path, records: Path, tmp_path: Path, stage: str) -> None:
     """Same seed, same data, same weights: to the bit."""
@@ -193,6 +205,47 @@ def test_going_on_from_an_agent(run: Path, records: Path, tmp_path: Path) -> Non
     begun = load_checkpoint(tmp_path / "still" / "checkpoint").tensors
     for key, tensor in begun.items():
         torch.testing.assert_close(tensor, old.tensors[f"world.transformer.{key}"].float(), atol=1e-6, rtol=0)
+
+
+def test_the_tokenizer_begins_with_an_agents(run: Path, records: Path, tmp_path: Path) -> None:
+    still = ["tokenizer", *FAST, f"data.path={records}", "trainer.lr=1e-9", f"inputs.tokenizer={run / 'agent'}"]
+    assert main([*still, f"out={tmp_path / 'still'}"]) == 0
+    old = load_checkpoint(run / "agent").tensors
+    for key, tensor in load_checkpoint(tmp_path / "still" / "checkpoint").tensors.items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, old[f"world.tokenizer.{key}"], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda config: config["data"].update(size=2), "dynamics/checkpoint knows 2x2 boards"),
+        (lambda config: config["data"].update(cell=9), "does not describe the stage dynamics"),
+        (lambda config: config.pop("model"), r"does not describe the stage dynamics \(no 'model'\)"),
+        (lambda config: config["model"].update(foo=1), "does not describe the stage dynamics"),
+    ],
+)
+def test_an_export_of_stages_that_do_not_fit(run: Path, tmp_path: Path, change: Any, message: str) -> None:
+    folders = {stage: run / stage / "checkpoint" for stage in STAGES}
+    folders["dynamics"] = shutil.copytree(folders["dynamics"], tmp_path / "dynamics" / "checkpoint")
+    config = load_checkpoint(folders["dynamics"]).config
+    change(config)
+    (folders["dynamics"] / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(UserError, match=message):
+        export_go_agent(folders, tmp_path / "agent")
+    assert not (tmp_path / "agent").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"step": 3}'])
+def test_an_export_beside_damaged_records(run: Path, tmp_path: Path, text: str) -> None:
+    folders = {stage: run / stage / "checkpoint" for stage in STAGES}
+    folders["world"] = shutil.copytree(run / "world", tmp_path / "world") / "checkpoint"
+    (tmp_path / "world" / "finished.json").write_text(text)
+    if text == "[]":  # as if there were none
+        export_go_agent(folders, tmp_path / "agent")
+    else:
+        with pytest.raises(UserError, match=r"world.*remove"):
+            export_go_agent(folders, tmp_path / "agent")
 
 
 def test_a_checkpoint_of_another_stage(

@@ -1,7 +1,9 @@
-"""Game records and the clips cut from them; what the stages get to see."""
+"""Game records and the clips cut from them."""
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -10,39 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, TokenizerConfig, WorldConfig
 from envs.errors import UserError
-from envs.go.batch import Positions, apply_moves, legal_moves, transform
-from envs.go.renderer import read_board, read_move
-from envs.go.rules import GoGame
-from envs.go.sgf import write_sgf
+from envs.go.batch import apply_moves, legal_moves, transform
+from envs.go.renderer import read_move
 from tests.go_games import random_moves, tiny_record_file, tiny_records
-from train.data.go_games import BoardClips, GameRecords, GoDataConfig, GoVideo, main, records_from_sgf, split_games
-from train.dynamics import DynamicsStage, DynamicsStageConfig
-from train.inverse_dynamics import InverseDynamicsStage, InverseDynamicsStageConfig
-from train.stages import Inputs
-from train.tokenizer import TokenizerStage, TokenizerStageConfig
-from train.world import WorldStage, WorldStageConfig
-
-CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> GoDataConfig:
-    """Twelve random 3x3 games."""
-    return GoDataConfig(path=str(tiny_record_file(tmp_path / "games.npz")), size=3, held_out=0.2)
-
-
-def same(a: BoardClips, b: BoardClips) -> bool:
-    pairs = zip(a.steps, b.steps, strict=True)
-    return all(np.array_equal(x, y) for one, other in pairs for x, y in zip(one, other, strict=True))
-
-
-def one_line(error: pytest.ExceptionInfo[UserError]) -> str:
-    text = str(error.value)
-    assert "\n" not in text
-    return text
-
+from tests.train.fakes import one_line, same
+from train.data.go_games import GameRecords, GoDataConfig, GoVideo, main, split_games
 
 # -- record files ----------------------------------------------------------------------------------------------------
 
@@ -121,6 +96,81 @@ def test_shards_become_a_record_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert records.size == 9 and (records.moves[past] == 81).all() and records.result.tolist() == [1, -1, 0] * 2
     assert main([str(tmp_path / "none.npz"), "--out", str(tmp_path / "c.npz")]) == 2
     assert "no shard at" in capsys.readouterr().err and not (tmp_path / "c.npz").exists()
+
+
+def shard(path: Path, **changes: Any) -> Path:
+    """Three random games as self-play writes them; None leaves a field out."""
+    moves, lengths = random_moves(3, 20, 9)
+    values = {"moves": moves, "best": moves, "length": lengths, "komi": np.full(3, 7.0), "result": np.array([1, -1, 0])}
+    values.update(changes)
+    np.savez(path, **{name: value for name, value in values.items() if value is not None})
+    return path
+
+
+def refused(path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command says about a shard it does not take: one line, and nothing is left behind."""
+    assert main([str(shard(path.with_name("good.npz"))), str(path), "--out", str(out)]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and not list(out.parent.glob(f"{out.name}*"))
+    return said.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"best": None}, "best"),
+        ({"moves": np.zeros(3)}, "not as long as each other"),
+        ({"moves": np.zeros((3, 19), int)}, "not as long as each other"),
+        ({"komi": np.zeros(2)}, "not as long as each other"),
+        ({"length": np.array(20)}, "not as long as each other"),
+        ({"length": np.array([1, 2, 21])}, "a length is outside 0 to 20 plies"),
+        ({"length": np.array([1, -2, 3])}, "a length is outside 0 to 20 plies"),
+        ({"length": np.array(["a", "b", "c"])}, "bad.npz"),
+        ({"moves": np.full((3, 20), 360)}, "a move is outside 0 to 81"),
+        ({"best": np.full((3, 20), -1)}, "a move is outside 0 to 81"),
+        ({"best": np.full((3, 20), np.nan)}, "a move is outside 0 to 81"),
+        ({"moves": np.array([[None] * 20] * 3)}, "bad.npz"),
+    ],
+)
+def test_shards_of_other_contents_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], message: str
+) -> None:
+    said = refused(shard(tmp_path / "bad.npz", **changes), tmp_path / "games.npz", capsys)
+    assert "bad.npz is no readable self-play shard of 9x9 games" in said and message in said
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "half", "flipped"])
+def test_damaged_shards_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+    path = shard(tmp_path / "bad.npz")
+    path.write_bytes(damaged(kind, path.read_bytes()))
+    assert "bad.npz is no readable self-play shard" in refused(path, tmp_path / "games.npz", capsys)
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    assert "array.npy is no readable self-play shard" in refused(tmp_path / "array.npy", tmp_path / "games.npz", capsys)
+
+
+def test_shards_that_do_not_go_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    moves, lengths = random_moves(3, 12, 9)
+    other = shard(tmp_path / "short.npz", moves=moves, best=moves, length=lengths)
+    assert "has room for 12 plies" in refused(other, tmp_path / "games.npz", capsys)
+
+
+def test_a_full_disk_leaves_the_old_record_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tiny_record_file(tmp_path / "out" / "games.npz")
+    before, path = out.read_bytes(), shard(tmp_path / "a.npz")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("zipfile.ZipFile.writestr", full)
+    assert main([str(path), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said == f"cannot write {out}: No space left on device; make room or choose another file\n"
+    assert out.read_bytes() == before and [file.name for file in out.parent.iterdir()] == ["games.npz"]
+    (tmp_path / "file").write_text("x")
+    assert main([str(path), "--out", str(tmp_path / "file" / "games.npz")]) == 2
+    assert "cannot write" in capsys.readouterr().err
 
 
 # -- splits ----------------------------------------------------------------------------------------------------------
@@ -259,147 +309,16 @@ def test_games_of_another_size(config: GoDataConfig) -> None:
         GoVideo(replace(config, size=9), "train")
 
 
-# -- SGF folders -----------------------------------------------------------------------------------------------------
-
-
-def write_games(folder: Path, count: int = 4, size: int = 5, plies: int = 12) -> list[list[int]]:
-    """Random SGF games; their moves."""
-    folder.mkdir(exist_ok=True)
-    moves, lengths = random_moves(count, plies, size, seed=7)
-    played = []
-    for number in range(count):
-        game = GoGame(size, komi=5.5)
-        for point in moves[number, : lengths[number]]:
-            game.play(int(point))
-        write_sgf(game, folder / f"{size}-{number}.sgf", result="B+R" if number % 2 else "W+2")
-        played.append([int(point) for point in moves[number, : lengths[number]]])
-    return played
-
-
-def test_a_folder_of_sgf_files(tmp_path: Path) -> None:
-    played = write_games(tmp_path / "games")
-    write_games(tmp_path / "games", count=1, size=9)
-    handicap = GoGame(5)
-    handicap.place_stones([12, 18], handicap=True)
-    handicap.play(0)
-    write_sgf(handicap, tmp_path / "games" / "handicap.sgf")
-    records = records_from_sgf(tmp_path / "games", 5)
-    assert records.size == 5 and records.lengths.tolist() == [len(game) for game in played]
-    assert [row[:n].tolist() for row, n in zip(records.moves, records.lengths, strict=True)] == played
-    assert records.result.tolist() == [-1, 1, -1, 1] and (records.komi == 5.5).all()
-    config = GoDataConfig(source="sgf", path=str(tmp_path / "games"), size=5, reply="played", held_out=0.3)
-    clips, moves = GoVideo(config, "train").sweep(1000)
-    assert np.array_equal(clips.steps[1].last_move, moves)
-    records.save(tmp_path / "records.npz")
-    assert np.array_equal(GameRecords.load(tmp_path / "records.npz").moves, records.moves)
-
-
-def test_no_game_of_that_size(tmp_path: Path) -> None:
-    write_games(tmp_path / "games", count=3)
-    with pytest.raises(UserError, match=r"no 9x9 game in .*\(3 of other sizes, 0 with setup stones\)") as error:
-        records_from_sgf(tmp_path / "games", 9)
-    one_line(error)
-    (tmp_path / "none").mkdir()
-    for folder in ("none", "missing"):
-        with pytest.raises(UserError) as error:
-            GoVideo(GoDataConfig(source="sgf", path=str(tmp_path / folder), size=5), "train")
-        one_line(error)
-
-
-# -- what reaches the stages -----------------------------------------------------------------------------------------
-
-
-def inputs_of(folder: Path, config: GoDataConfig) -> Inputs:
-    """Checkpoints of untrained stages 1 and 2."""
-    tokenizer = TokenizerStage(TokenizerStageConfig(data=config, model=TokenizerConfig.preset("tiny")))
-    dynamics = DynamicsStage(DynamicsStageConfig(data=config, model=DynamicsConfig.preset("tiny")))
-    tokenizer.export(tokenizer.model, folder / "tokenizer", {})
-    dynamics.export(dynamics.model, folder / "dynamics", {})
-    return Inputs(tokenizer=str(folder / "tokenizer"), dynamics=str(folder / "dynamics"))
-
-
-def watching_stages(folder: Path, config: GoDataConfig) -> list[TokenizerStage | DynamicsStage | WorldStage]:
-    """The three stages that learn from frames alone."""
-    inputs = inputs_of(folder, config)
-    return [
-        TokenizerStage(TokenizerStageConfig(data=config, model=TokenizerConfig.preset("tiny"))),
-        DynamicsStage(DynamicsStageConfig(data=config, model=DynamicsConfig.preset("tiny"))),
-        WorldStage(WorldStageConfig(data=config, inputs=inputs, model=WorldConfig.preset("tiny"))),
-    ]
-
-
-@pytest.mark.parametrize("horizon", [1, 2])
-def test_stages_see_frames_and_nothing_else(tmp_path: Path, config: GoDataConfig, horizon: int) -> None:
-    """The published claim: the world is learned from video. No move, label or result is in what a stage is handed."""
-    assert [field.name for field in fields(BoardClips)] == ["steps", "geometry"]
-    assert Positions._fields == ("stones", "to_move", "last_move", "ko")
-    for stage in watching_stages(tmp_path, replace(config, horizon=horizon)):
-        batch = stage.batch(0, 0, 0, 1, 6)
-        assert type(batch) is BoardClips and set(vars(batch)) == {"steps", "geometry"}
-        assert all(type(step) is Positions for step in batch.steps)
-        frames = stage.to_device(batch, CPU)
-        assert type(frames) is torch.Tensor and frames.dtype == torch.uint8
-        assert frames.shape == (6, horizon + 1, 32, 32, 3)
-        seen = read_board(frames[:, 0].numpy(), config.geometry)
-        assert all(np.array_equal(a, b) for a, b in zip(seen, batch.steps[0], strict=True))
-        loss, metrics = stage.model(frames)
-        assert torch.isfinite(loss) and all(value.numel() == 1 for value in metrics.values())
-
-
-def test_stages_learn_without_the_labels(tmp_path: Path, config: GoDataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise AssertionError("a stage asked for labels")
-
-    monkeypatch.setattr(GoVideo, "sample_labelled", refuse)
-    inputs = inputs_of(tmp_path, config)
-    for stage in watching_stages(tmp_path, config):
-        loss, _ = stage.model.train()(stage.to_device(stage.batch(0, 0, 0, 1, 8), CPU))
-        loss.backward()
-        gradients = [p.grad for p in stage.model.parameters() if p.grad is not None]
-        assert gradients and all(torch.isfinite(gradient).all() for gradient in gradients)
-        assert stage.flops_per_sample() > 0
-    model = InverseDynamicsConfig.preset("tiny")
-    labelled = InverseDynamicsStage(InverseDynamicsStageConfig(data=config, inputs=inputs, model=model))
-    with pytest.raises(AssertionError, match="asked for labels"):
-        labelled.batch(0, 0, 0, 1, 8)
-
-
-def test_moves_do_not_change_what_the_world_stage_sees(tmp_path: Path, config: GoDataConfig) -> None:
-    """Other results and komi: the same frames, byte for byte."""
-    before = WorldStage(
-        WorldStageConfig(data=config, inputs=inputs_of(tmp_path, config), model=WorldConfig.preset("tiny"))
-    )
-    seen = before.to_device(before.batch(3, 0, 0, 1, 16), CPU)
-    records = GameRecords.load(Path(config.path))
-    replace(records, komi=records.komi - 20, result=1 - records.result).save(Path(config.path))
-    after = WorldStage(before.config)
-    assert torch.equal(after.to_device(after.batch(3, 0, 0, 1, 16), CPU), seen)
-
-
-def test_only_the_transformer_learns_in_the_world_stage(tmp_path: Path, config: GoDataConfig) -> None:
-    stage = watching_stages(tmp_path, config)[2]
-    learning = {name.split(".")[0] for name, p in stage.model.named_parameters() if p.requires_grad}
-    assert learning == {"transformer"}
-    stage.model.train()
-    assert not stage.model.tokenizer.training and not stage.model.dynamics.training
-    assert set(stage.evaluate(stage.model.eval())) == {"frame_loss", "frame_exact", "code_loss", "code_top1"}
-
-
-def test_batches_are_a_function_of_their_place(tmp_path: Path, config: GoDataConfig) -> None:
-    stage = TokenizerStage(TokenizerStageConfig(data=config, model=TokenizerConfig.preset("tiny"), seed=4))
-    first = stage.batch(7, 1, 0, 2, 16)
-    assert same(first, stage.batch(7, 1, 0, 2, 16))
-    for place in ((8, 1, 0), (7, 0, 0), (7, 1, 1)):
-        assert not same(first, stage.batch(*place, 2, 16))
-
-
-def test_models_take_the_size_of_the_frames(config: GoDataConfig) -> None:
-    wide = replace(config, cell=16)
-    assert TokenizerStage(TokenizerStageConfig(data=wide, model=TokenizerConfig.preset("tiny"))).model.grid == (4, 4)
-    odd = replace(config, cell=9)
-    with pytest.raises(UserError, match="data.cell=9 do not fit: frame_size 36 must be a multiple of 16 px"):
-        TokenizerStage(TokenizerStageConfig(data=odd, model=TokenizerConfig.preset("tiny")))
-    with pytest.raises(UserError, match="data.cell=9 do not fit: frame_size 36 must be a multiple of 8 px"):
-        DynamicsStage(DynamicsStageConfig(data=odd, model=DynamicsConfig.preset("tiny")))
-    with pytest.raises(UserError, match="inputs.tokenizer="):
-        WorldStage(WorldStageConfig(data=config, model=WorldConfig.preset("tiny")))
+def test_the_end_of_the_video_stands_behind_a_clip(config: GoDataConfig) -> None:
+    video = GoVideo(config, "train")
+    plain, _ = video.sweep(1000)
+    clips, _ = video.sweep(1000, ending=True)
+    assert len(clips.steps) == len(plain.steps) + 1
+    for one, other in zip(plain.steps, clips.steps[:-1], strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    finals = video.positions.take(video.offsets[1:] - 1)
+    lengths = np.diff(video.offsets) - 1  # a clip starts at every ply but the last
+    expected = finals.take(np.repeat(np.arange(len(lengths)), lengths))
+    assert all(np.array_equal(a, b) for a, b in zip(clips.steps[-1], expected, strict=True))
+    turned = video.sample(np.random.default_rng(1), 50, ending=True)
+    assert same(turned, video.sample(np.random.default_rng(1), 50, ending=True))

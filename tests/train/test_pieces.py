@@ -10,7 +10,7 @@ from lightning.fabric import Fabric
 from torch import nn
 
 from envs.errors import UserError
-from train.hardware import choose_precision, measure_peak
+from train.hardware import choose_precision, measure_peak, probable_device
 from train.meters import Averages, duration, number, quantity
 from train.optim import Ema, parameter_groups
 from train.prefetch import Prefetcher
@@ -123,9 +123,25 @@ def test_numbers_for_readers() -> None:
         ("precision", "fp8", "trainer.precision is 'fp8'; choose one of auto, fp32, bf16"),
         ("devices", "tpu", "trainer.devices is 'tpu'"),
         ("num_processes", 0, "trainer.num_processes is 0"),
+        ("num_processes", -2, "trainer.num_processes is -2"),
+        ("seed", -1, "trainer.seed is -1"),
+        ("seed", 5_000_000_000, "trainer.seed is 5000000000; choose a whole number below 4294967296"),
         ("compile", "yes", "trainer.compile is 'yes'; choose true or false"),
     ],
 )
 def test_settings_out_of_range(key: str, value: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         TrainerConfig(**{key: value})
+
+
+def test_all_gpus_where_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="trainer.num_processes is -1, all GPUs, but trainer.devices is cpu"):
+        TrainerConfig(num_processes=-1, devices="cpu")
+    assert TrainerConfig(num_processes=-1, seed=2**32 - 1).devices == "auto"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    assert probable_device("auto", 2).type == "cpu"
+    with pytest.raises(UserError, match="trainer.num_processes is -1, all GPUs, but there is no GPU here"):
+        probable_device("auto", -1)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert probable_device("auto", -1).type == "cuda"

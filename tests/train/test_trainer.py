@@ -23,7 +23,7 @@ from envs.errors import UserError
 from tests.train.fakes import FakeConfig, FakeStage
 from train import state
 from train.settings import Budget, TrainerConfig, learning_rate
-from train.state import Clock, load_state, save_state
+from train.state import load_state
 from train.stopping import Interrupted
 from train.trainer import Trainer
 
@@ -258,36 +258,6 @@ def test_runs_outside_the_main_thread(tmp_path: Path) -> None:
 # -- the training state ----------------------------------------------------------------------------------------------
 
 
-def parts(value: float) -> dict[str, dict[str, torch.Tensor]]:
-    return {part: {"x": torch.full((3,), value)} for part in state.PARTS}
-
-
-def test_a_broken_newest_state_gives_way_to_an_older_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    old = save_state(tmp_path, Clock(1, 1.0), parts(1.0))
-    kept = tmp_path / "aside"
-    old.rename(kept)
-    new = save_state(tmp_path, Clock(2, 2.0), parts(2.0))
-    kept.rename(old)
-    (new / "ema.safetensors").write_bytes(b"half")
-    loaded = load_state(tmp_path)
-    assert loaded is not None and loaded.clock == Clock(1, 1.0) and "skipping a broken training state" in caplog.text
-    (old / "state.json").write_text("{")
-    with pytest.raises(UserError, match=r"no training state in .* can be read; start over with resume=false"):
-        load_state(tmp_path)
-
-
-def test_a_half_written_state_is_not_seen(tmp_path: Path) -> None:
-    """What a kill in the middle of writing leaves behind."""
-    save_state(tmp_path, Clock(1, 1.0), parts(1.0))
-    half = tmp_path / ".step-000000002.new"
-    half.mkdir()
-    (half / "model.safetensors").write_bytes(b"half")
-    loaded = load_state(tmp_path)
-    assert loaded is not None and loaded.clock.step == 1
-    save_state(tmp_path, Clock(2, 2.0), parts(2.0))
-    assert [path.name for path in tmp_path.iterdir()] == ["step-000000002"]
-
-
 @pytest.mark.parametrize("at", ["ema.safetensors", "state.json"])
 def test_a_full_disk_keeps_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     with pytest.raises(Interrupted):
@@ -310,36 +280,65 @@ def test_a_full_disk_keeps_the_old_state(tmp_path: Path, monkeypatch: pytest.Mon
     train(tmp_path / "run")
 
 
+def test_a_failed_export_costs_no_training(tmp_path: Path) -> None:
+    """The state is saved before each evaluation, whatever checkpoint_every_minutes says."""
+    stage = FakeStage(FakeConfig(full_at=2, pause=0.002))
+    with pytest.raises(UserError, match="no room for the checkpoint"):
+        train(tmp_path / "run", stage=stage, eval_every_minutes=1e-6, checkpoint_every_minutes=None)
+    saved = load_state(tmp_path / "run" / "state")
+    assert saved is not None and 0 < saved.clock.step < 12
+    train(tmp_path / "whole", stage=FakeStage(FakeConfig(full_at=99, pause=0.002)))
+    again = FakeConfig(full_at=2, pause=0.002)
+    stage = FakeStage(again)
+    train(tmp_path / "run", stage=stage, checkpoint_every_minutes=None)
+    assert min(step for step, *_ in stage.ranks) == saved.clock.step
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+class TwoRanks:
+    """Stands in for Fabric on one rank of two; the other one reports `other`."""
+
+    world_size = 2
+    device = torch.device("cpu")
+
+    def __init__(self, rank: int, other: float = 0.0) -> None:
+        self.is_global_zero = rank == 0
+        self.other = other
+        self.told: list[float] = []
+
+    def all_reduce(self, tensor: torch.Tensor, reduce_op: str) -> torch.Tensor:
+        assert reduce_op == "max"
+        self.told.append(float(tensor))
+        return tensor.clamp_min(self.other)
+
+
+def test_a_failure_on_rank_0_is_told_before_it_leaves(tmp_path: Path) -> None:
+    trainer = Trainer(settings(tmp_path / "run"), FakeStage(FakeConfig()))
+    done: list[int] = []
+
+    def fail() -> None:
+        done.append(1)
+        raise UserError("no room")
+
+    first, second = TwoRanks(0), TwoRanks(1, other=1.0)
+    trainer.fabric = first  # type: ignore[assignment]
+    with pytest.raises(UserError, match="no room"):
+        trainer._on_rank_zero(fail)
+    assert first.told == [1.0] and done == [1]
+    trainer.fabric = second  # type: ignore[assignment]
+    with pytest.raises(Interrupted, match="rank 0 stopped with an error"):
+        trainer._on_rank_zero(fail)
+    assert second.told == [0.0] and done == [1], "the others do nothing but wait"
+    for rank in (0, 1):
+        trainer.fabric = TwoRanks(rank)  # type: ignore[assignment]
+        trainer._on_rank_zero(lambda: done.append(2))
+    assert done == [1, 2]
+
+
 def test_a_loss_beyond_numbers_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"fake: .* is nan at step 8; .*lower trainer.lr \(now 0.02\)"):
         train(tmp_path / "run", stage=FakeStage(FakeConfig(diverge_at=6)))
     assert load_state(tmp_path / "run" / "state") is None, "weights that are no numbers are never saved"
-
-
-def test_random_states_come_back() -> None:
-    cpu = torch.device("cpu")
-    random.gauss(0, 1), np.random.standard_normal()  # leaves one cached normal number in each
-    saved = state.rng_tensors(cpu)
-
-    def draw() -> list[float]:
-        numbers = [random.gauss(0, 1), random.random(), np.random.standard_normal(), np.random.random()]
-        return [*numbers, float(torch.randn(()))]
-
-    first = draw()
-    state.restore_rng(saved, cpu)
-    assert draw() == first
-
-
-def test_random_states_of_another_rank_come_back() -> None:
-    cpu = torch.device("cpu")
-    ranks = []
-    for seed in (1, 2):
-        random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
-        ranks.append((state.rng_tensors(cpu), random.random(), np.random.random(), float(torch.rand(()))))
-    stacked = {key: torch.stack([rank[0][key] for rank in ranks]) for key in ranks[0][0]}
-    for number_of, (_, *drawn) in enumerate(ranks):
-        state.restore_rng({key: tensor[number_of] for key, tensor in stacked.items()}, cpu)
-        assert [random.random(), np.random.random(), float(torch.rand(()))] == drawn
 
 
 def test_state_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -214,6 +214,27 @@ def test_help_opens_and_closes_and_swallows_the_click(open_window: Open) -> None
     assert driver.window.step() and (driver.picture() == plain).mean() > 0.95
 
 
+def test_other_keys_rest_while_the_help_is_open(open_window: Open) -> None:
+    driver = open_window(None, ScriptedPlayer([at("G7")]))
+    driver.click("C3")
+    driver.until(lambda: driver.match.human_to_move)
+    stays = driver.match.game
+    driver.key("h")
+    helped = driver.picture()
+    for binding in BINDINGS:
+        if binding.action not in ("play", "help", "quit"):
+            for key in binding.keys:
+                driver.key(key)
+    assert driver.match.game is stays and len(stays.history) == 2 and not driver.match.is_over
+    assert not driver.window.surface.get_flags() & pygame.FULLSCREEN
+    assert (driver.picture() == helped).all(), "the help is still open and nothing has changed behind it"
+    driver.key("h")
+    driver.key("r")
+    assert driver.match.result == "W+R"
+    driver.key("h")
+    assert not driver.key("q"), "quit is no surprise"
+
+
 def test_the_ghost_stone_follows_the_pointer_to_legal_points_only(open_window: Open) -> None:
     driver = open_window(None, ScriptedPlayer([at("G7")]))
     driver.click("C3")
@@ -304,12 +325,6 @@ def test_full_screen_and_back(open_window: Open) -> None:
     assert driver.window.surface.get_flags() & pygame.FULLSCREEN
     driver.key("f11")
     assert not driver.window.surface.get_flags() & pygame.FULLSCREEN
-
-
-def test_screenshot(open_window: Open, tmp_path: Path) -> None:
-    driver = open_window(None, ScriptedPlayer([]))
-    driver.window.screenshot(tmp_path / "board.png")
-    assert pygame.image.load(tmp_path / "board.png").get_size() == (1000, 700)
 
 
 def test_stones_are_where_the_game_says(open_window: Open) -> None:

@@ -73,3 +73,17 @@ def test_trouble_is_told_once_and_forgotten_when_it_passes(tmp_path: Path) -> No
     (tmp_path / "games").unlink()
     assert record.save(game_of(1, 2, 3), NAMES, "B+R") == "" and record.written
     assert read_sgf(record.path).result == "B+R"
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n" * 300 + "/game.sgf", "zero\0byte"])
+def test_a_name_that_no_system_takes(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match=r"games cannot be saved to .*; choose another name or place"):
+        GameRecord(tmp_path / name)
+
+
+def test_a_name_without_room_for_a_number_does_not_end_the_match(tmp_path: Path) -> None:
+    record = GameRecord(tmp_path / ("n" * 251 + ".sgf"))
+    assert record.save(game_of(1), NAMES, None) == ""
+    record.next_game()
+    assert "File name too long; choose another name" in record.save(game_of(2), NAMES, None)
+    assert len(list(tmp_path.iterdir())) == 1

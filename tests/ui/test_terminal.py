@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from agents.agent import Decision
 from agents.players import AgentPlayer, BackgroundPlayer, Player
 from envs.errors import UserError
 from envs.go.rules import BLACK, WHITE, GoGame
@@ -83,6 +84,47 @@ def test_the_agents_thoughts_are_shown() -> None:
 def test_a_watched_game_needs_no_input() -> None:
     match, out = play("", ScriptedPlayer([1, 2]), ScriptedPlayer([40, 41]))
     assert match.is_over and out.count("Black: Script") == 7
+
+
+class Dies(ScriptedPlayer):
+    """Stops answering in the middle of a game, as an engine that was killed."""
+
+    name = "Engine"
+
+    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+        if not self.points:
+            raise UserError("the engine has died; start it again")
+        return super().choose(game, colour)
+
+
+def test_a_player_that_dies_ends_a_watched_game_with_its_reason(tmp_path: Path) -> None:
+    record = GameRecord(tmp_path / "game.sgf")
+    with pytest.raises(UserError, match="^Engine cannot go on: the engine has died; start it again$"):
+        play("", Dies([1, 2]), ScriptedPlayer([40, 41]), record=record)
+    assert len(read_sgf(record.path).moves) == 4
+
+
+def test_a_player_that_dies_leaves_the_person_in_charge() -> None:
+    match, out = play("C3\nD4\nundo\nquit\n", None, Dies([40]))
+    assert "Engine cannot go on: the engine has died" in out and match.trouble is None
+    assert len(match.game.history) == 2
+
+
+def test_a_pause_ends_a_watched_game_without_a_reason() -> None:
+    match = Match(lambda: GoGame(9), {BLACK: ScriptedPlayer([1]), WHITE: ScriptedPlayer([2])}, pace=60)
+    match.toggle_pause()
+    TerminalBoard(match, console=Console(file=io.StringIO(), width=120)).run()
+    assert match.paused and match.trouble is None
+
+
+def test_bytes_that_are_no_text_are_a_wrong_word() -> None:
+    match = Match(lambda: GoGame(9), {BLACK: None, WHITE: ScriptedPlayer([60])})
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")  # so what is said has to be plain
+    lines = io.TextIOWrapper(io.BytesIO(b"C3\n\xff\xfe\nD4\nquit\n"), encoding="utf-8", errors="strict")
+    TerminalBoard(match, lines=lines, console=Console(file=out, width=120)).run()
+    out.seek(0)
+    assert "xff" in (shown := out.read().lower()) and "is no point of a 9x9 board" in shown
+    assert [move.point for move in match.game.history][::2] == [56, 48]
 
 
 def test_failures_come_out() -> None:

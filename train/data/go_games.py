@@ -44,7 +44,11 @@ log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parents[2] / "assets"
 SPLITS = ("train", "validation", "test")
 FIELDS = ("size", "moves", "replies", "lengths", "komi", "result")
-_BROKEN_ARCHIVE = (zipfile.BadZipFile, zlib.error)
+SHARD_FIELDS = ("moves", "best", "length", "komi", "result")  # as self-play writes them
+# Whatever a file that is no archive of arrays, or a damaged one, makes numpy raise
+_UNREADABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,16 +123,24 @@ class GameRecords:
     result: np.ndarray
 
     def save(self, path: Path) -> None:
-        """Write the record file; equal games give equal bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the record file; equal games give equal bytes. UserError if the disk refuses; an old file stays."""
         partial = path.with_name(path.name + ".partial")
-        with zipfile.ZipFile(partial, "w") as archive:
-            for name in FIELDS:
-                buffer = BytesIO()
-                np.save(buffer, np.asarray(getattr(self, name)), allow_pickle=False)
-                entry = zipfile.ZipInfo(f"{name}.npy")  # carries a fixed date
-                archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED, 9)
-        partial.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with zipfile.ZipFile(partial, "w") as archive:
+                    for name in FIELDS:
+                        buffer = BytesIO()
+                        np.save(buffer, np.asarray(getattr(self, name)), allow_pickle=False)
+                        entry = zipfile.ZipInfo(f"{name}.npy")  # carries a fixed date
+                        archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED, 9)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot write {path}: {error.strerror or error}; make room or choose another file"
+            ) from error
 
     @classmethod
     def load(cls, path: Path) -> GameRecords:
@@ -139,48 +151,79 @@ class GameRecords:
             with np.load(path, allow_pickle=False) as file:
                 values = {name: file[name] for name in FIELDS}
             return cls(size=int(values.pop("size")), **values)
-        except (OSError, ValueError, LookupError, TypeError, RuntimeError, EOFError, *_BROKEN_ARCHIVE) as error:
+        except _UNREADABLE as error:
             raise UserError(
                 f"{path} is not a readable record file ({error}): make it again with train.data.go_games"
             ) from error
 
 
 def records_from_shards(paths: Sequence[Path]) -> GameRecords:
-    """Merge self-play shards (fields moves, best, length, komi, result; 9x9) in the given order."""
-    parts = []
-    for path in paths:
+    """Merge self-play shards (fields moves, best, length, komi, result; 9x9) in the given order.
+
+    Raises:
+        UserError: a shard is missing, broken or something else, or the shards do not go together.
+    """
+    parts = [_read_shard(path) for path in paths]
+    for path, part in zip(paths, parts, strict=True):
+        if part[0].shape[1] != parts[0][0].shape[1]:
+            raise UserError(
+                f"{path} has room for {part[0].shape[1]} plies, {paths[0]} for {parts[0][0].shape[1]}: "
+                "merge shards of one self-play run"
+            )
+    return GameRecords(9, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _read_shard(path: Path) -> tuple[np.ndarray, ...]:
+    """A shard's moves, replies, lengths, komi and results, as `GameRecords` has them."""
+    if not path.is_file():
+        raise UserError(f"no shard at {path}: give the path of an existing .npz file")
+    try:
         with np.load(path, allow_pickle=False) as file:
-            parts.append([file[name] for name in ("moves", "best", "length", "komi", "result")])
-    moves, replies, lengths, komi, result = (np.concatenate(column) for column in zip(*parts, strict=True))
-    past = np.arange(moves.shape[1]) >= lengths[:, None]
-    moves, replies = (np.where(past, 81, field).astype(np.uint8) for field in (moves, replies))
-    return GameRecords(9, moves, replies, lengths.astype(np.uint8), komi.astype(np.float32), result.astype(np.int8))
-
-
-def _by_turns(game: SgfGame) -> bool:
-    return all(move.colour == 1 + ply % 2 for ply, move in enumerate(game.moves))
+            moves, replies, lengths, komi, result = (file[name] for name in SHARD_FIELDS)
+        games = moves.shape[:1]
+        if moves.ndim != 2 or replies.shape != moves.shape or any(x.shape != games for x in (lengths, komi, result)):
+            raise ValueError("its fields are not as long as each other")
+        if not ((lengths >= 0) & (lengths <= min(moves.shape[1], 255))).all():
+            raise ValueError(f"a length is outside 0 to {min(moves.shape[1], 255)} plies")
+        past = np.arange(moves.shape[1]) >= lengths[:, None]
+        moves, replies = np.where(past, 81, moves), np.where(past, 81, replies)
+        if not all(x.min() >= 0 and x.max() <= 81 for x in (moves, replies)):
+            raise ValueError("a move is outside 0 to 81")
+        kinds = (np.uint8, np.uint8, np.uint8, np.float32, np.int8)
+        return tuple(x.astype(kind) for x, kind in zip((moves, replies, lengths, komi, result), kinds, strict=True))
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is no readable self-play shard of 9x9 games ({reason}): leave it out") from error
 
 
 def records_from_sgf(folder: Path, size: int) -> GameRecords:
-    """All games of one size in a folder of SGF files (main lines; games with setup stones are left out)."""
+    """The games of one size in a folder of SGF files: main lines that alternate from an empty board.
+
+    The log counts what is left out.
+
+    Raises:
+        UserError: there is no such game.
+    """
     from envs.go.sgf import read_folder
 
-    games, other_sizes, setups = [], 0, 0
-    for game in read_folder(folder):
-        if game.size != size:
-            other_sizes += 1
-        elif game.black_setup or game.white_setup or not _by_turns(game):
-            setups += 1
-        elif game.moves:
+    found, games = read_folder(folder), []
+    left_out = dict.fromkeys(("of other sizes", "with setup stones", "not by turns", "without moves"), 0)
+    for game in found:
+        reason = _reason_against(game, size)
+        if reason:
+            left_out[reason] += 1
+        else:
             games.append(game)
+    counts = [f"{count} {reason}" for reason, count in left_out.items() if count]
+    if found.skipped:
+        first = found.skipped[0]
+        counts.append(f"{len(found.skipped)} damaged (first {first.source}: {first.reason})")
+    lines = sum(game.variations for game in games)
+    if lines:
+        counts.append(f"{lines} side lines")
     if not games:
-        raise UserError(
-            f"no {size}x{size} game in {folder} ({other_sizes} of other sizes, {setups} with setup stones): "
-            "give another data.path or data.size"
-        )
-    log.info(
-        "%d games from %s; left out: %d of other sizes, %d with setup stones", len(games), folder, other_sizes, setups
-    )
+        raise UserError(f"no {size}x{size} game in {folder} ({', '.join(counts)}): give another data.path or data.size")
+    log.info("%d games from %s; left out: %s", len(games), folder, ", ".join(counts) or "nothing")
     longest = max(len(game.moves) for game in games)
     moves = np.full((len(games), longest), size * size, np.int16)
     for row, game in zip(moves, games, strict=True):
@@ -190,6 +233,17 @@ def records_from_sgf(folder: Path, size: int) -> GameRecords:
     result = np.array([outcome.get((game.result or "0")[0], 0) for game in games], np.int8)
     komi = np.array([game.komi for game in games], np.float32)
     return GameRecords(size, moves, moves, lengths, komi, result)
+
+
+def _reason_against(game: SgfGame, size: int) -> str:
+    """Why a game cannot be learned from; empty if it can."""
+    if game.size != size:
+        return "of other sizes"
+    if game.black_setup or game.white_setup:
+        return "with setup stones"
+    if any(move.colour != 1 + ply % 2 for ply, move in enumerate(game.moves)):
+        return "not by turns"
+    return "" if game.moves else "without moves"
 
 
 class GoVideo:
@@ -222,10 +276,13 @@ class GoVideo:
         """Number of clips, symmetries not counted."""
         return len(self._starts)
 
-    def sample(self, rng: np.random.Generator, count: int) -> BoardClips:
-        """`count` random clips, each under a random symmetry (if the config says so)."""
-        clips, _ = self._cut(self._starts[rng.integers(0, len(self._starts), count)], self._symmetry(rng, count))
-        return clips
+    def sample(self, rng: np.random.Generator, count: int, *, ending: bool = False) -> BoardClips:
+        """`count` random clips, each under a random symmetry (if the config says so).
+
+        ending: behind each clip stands the position that its game ends with, as one frame more.
+        """
+        starts = self._starts[rng.integers(0, len(self._starts), count)]
+        return self._cut(starts, self._symmetry(rng, count), ending)[0]
 
     def sample_labelled(self, rng: np.random.Generator, count: int, labels: int) -> tuple[BoardClips, np.ndarray]:
         """Clips with the move behind their last change, int64 (count,), from the first `labels` clips alone.
@@ -235,19 +292,22 @@ class GoVideo:
         known = self._starts[_spread(len(self._starts), labels)]
         return self._cut(known[rng.integers(0, len(known), count)], self._symmetry(rng, count))
 
-    def sweep(self, limit: int) -> tuple[BoardClips, np.ndarray]:
+    def sweep(self, limit: int, *, ending: bool = False) -> tuple[BoardClips, np.ndarray]:
         """Up to `limit` clips spread evenly over the split, unturned, with their moves: for evaluation."""
         starts = self._starts[_spread(len(self._starts), limit)]
-        return self._cut(starts, np.zeros(len(starts), np.int64))
+        return self._cut(starts, np.zeros(len(starts), np.int64), ending)
 
     def _symmetry(self, rng: np.random.Generator, count: int) -> np.ndarray:
         return rng.integers(0, 8, count) if self.config.symmetries else np.zeros(count, np.int64)
 
-    def _cut(self, starts: np.ndarray, symmetry: np.ndarray) -> tuple[BoardClips, np.ndarray]:
+    def _cut(self, starts: np.ndarray, symmetry: np.ndarray, ending: bool = False) -> tuple[BoardClips, np.ndarray]:
         horizon = self.config.horizon
         steps = [self.positions.take(starts + k) for k in range(horizon)]
         replies = self._reply[starts + horizon - 1]
         steps.append(apply_moves(steps[-1], replies)[0])
+        if ending:
+            game = np.searchsorted(self.offsets, starts, side="right") - 1
+            steps.append(self.positions.take(self.offsets[game + 1] - 1))
         turned = tuple(transform(step, symmetry) for step in steps)
         moves = transform_points(replies, symmetry, self.config.size).astype(np.int64)
         return BoardClips(turned, self.geometry), moves
@@ -285,12 +345,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=ASSETS / "go9" / "games.npz", help="file to write (default: %(default)s)"
     )
     options = parser.parse_args(arguments)
-    missing = [path for path in options.shards if not path.is_file()]
-    if missing:
-        print(f"no shard at {missing[0]}: give the path of an existing .npz file", file=sys.stderr)
+    try:
+        records = records_from_shards(options.shards)
+        records.save(options.out)
+    except UserError as error:
+        print(error, file=sys.stderr)
         return 2
-    records = records_from_shards(options.shards)
-    records.save(options.out)
     print(f"{options.out}: {len(records.lengths)} games, {int(records.lengths.astype(int).sum())} positions")
     return 0
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import nn
 
-from agents.videoworld.config import DynamicsConfig, TokenizerConfig
+from agents.videoworld.config import DynamicsConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel, QueryCodes
+from agents.videoworld.sequence import lay_out
 from agents.videoworld.tokenizer import FrameTokenizer
+from agents.videoworld.transformer import VideoTransformer
 
 
 def millions(module: nn.Module) -> float:
@@ -47,3 +50,31 @@ def test_dynamics(horizon: int, encoder: float, readout: float) -> None:
     codes = model.encode(clip)
     assert codes.shape == (1, horizon, 1)
     assert model.decode(clip[:, 0], codes).shape == clip.shape
+
+
+def test_transformer() -> None:
+    """24 layers of width 1024 with biased attention and a gated MLP of 2752, counted by formula."""
+    model = VideoTransformer(WorldConfig.preset("paper"))
+    c = model.config
+    attention, mlp, norms = 4 * (1024 * 1024 + 1024), 3 * 1024 * 2752, 2 * 1024
+    expected = 24 * (attention + mlp + norms) + 1024
+    backbone = sum(parameter.numel() for parameter in model.backbone.parameters())
+    assert backbone == expected == 303_711_232
+    assert (c.code_size, math.prod(c.frame_levels), c.frame_tokens, c.codes) == (64_000, 64_000, 16, 3)
+    assert model.code_head.weight.shape == model.frame_head.weight.shape == (64_000, 1024)
+    # one vocabulary for all codes and one for frame ids
+    assert model.code_embedding.weight.shape == model.frame_embedding.weight.shape == (64_000, 1024)
+    layout = lay_out(c, 1)
+    assert len(layout) == 41, "as published, without the end of the text"
+    assert layout.prefixes == (19,)
+
+
+@pytest.mark.parametrize(("part", "low", "high"), [("tokenizer", 1, 30), ("dynamics", 1, 60), ("world", 25, 60)])
+def test_base_is_for_one_gpu(part: str, low: float, high: float) -> None:
+    """Millions of parameters of the preset between the shipped one and the published one."""
+    made: dict[str, nn.Module] = {
+        "tokenizer": FrameTokenizer(TokenizerConfig.preset("base")),
+        "dynamics": LatentDynamicsModel(DynamicsConfig.preset("base")),
+        "world": VideoTransformer(WorldConfig.preset("base")),
+    }
+    assert low < millions(made[part]) < high

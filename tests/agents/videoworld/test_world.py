@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
-from agents.videoworld.sampling import Sampler
+from agents.videoworld.sampling import GREEDY, Sampler
 from agents.videoworld.sequence import Kind, lay_out
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer, join_digits, split_digits
@@ -31,6 +31,7 @@ CONFIGS = {
     "last-causal": replace(TINY, **LAST, **CAUSAL),
     "as-published": replace(TINY, **LAST, **CAUSAL, embedding="table", positions_2d=False, markers=True, bias=True),
     "markers-parallel": replace(TINY, markers=True),
+    "outlook": replace(TINY, outlook=True),
     "instruction": replace(TINY, instruction_dim=5, markers=True),
     "no-codes": replace(TINY, codes=0),
     "no-codes-causal": replace(TINY, codes=0, **CAUSAL),
@@ -216,7 +217,8 @@ def test_training_has_losses_and_gradients(config: WorldConfig) -> None:
     model = VideoTransformer(config)
     ids, codes, told = clip(config, 2, batch=4)
     full = config.frame_share == 1 or not config.codes
-    loss, metrics = model(ids[:, :-1], codes, ids[: 4 if full else 1, -1], told)
+    end = ids[:, 0] if config.outlook else None
+    loss, metrics = model(ids[:, :-1], codes, ids[: 4 if full else 1, -1], told, end)
     loss.backward()
     loss = loss.detach()
     sizes = list(config.frame_levels) if config.embedding == "digits" else [math.prod(config.frame_levels)]
@@ -227,9 +229,11 @@ def test_training_has_losses_and_gradients(config: WorldConfig) -> None:
     if config.codes:
         names |= {"code_loss", "code_top1"}
         assert float(metrics["code_loss"]) == pytest.approx(math.log(config.code_size), rel=0.1)
-        assert float(loss) == pytest.approx(
-            float(metrics["code_loss"] + config.frame_weight * metrics["frame_loss"]), rel=1e-5
-        )
+        expected = metrics["code_loss"] + config.frame_weight * metrics["frame_loss"]
+        if config.outlook:
+            names |= {"outlook_loss"}
+            expected = expected + config.outlook_weight * metrics["outlook_loss"]
+        assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     else:
         assert float(loss) == pytest.approx(float(metrics["frame_loss"]))
     assert set(metrics) == names
@@ -253,6 +257,30 @@ def test_an_instruction_is_asked_for_and_heard() -> None:
         model.read(ids[:, :1], codes[:, :0])
     one, other = (model.read(ids[:, :1], codes[:, :0], words).hidden[:, -1] for words in (told, -told))
     assert not torch.allclose(one, other)
+
+
+def test_the_outlook_is_learned_from_the_last_frame_alone() -> None:
+    """A few steps on one clip, and the model foresees its end; the end changes nothing else that it is asked."""
+    config = CONFIGS["outlook"]
+    torch.manual_seed(0)
+    model = VideoTransformer(config)
+    ids, codes, _ = clip(config, 1, batch=4)
+    end = torch.randint(math.prod(config.frame_levels), (4, *config.grid), generator=torch.Generator().manual_seed(9))
+    with pytest.raises(ValueError, match="give its ids"):
+        model(ids[:, :-1], codes, ids[:1, -1])
+    others = [model(ids[:, :-1], codes, ids[:1, -1], None, which)[1] for which in (end, ids[:, 0])]
+    assert torch.equal(others[0]["code_loss"], others[1]["code_loss"])
+    assert not torch.equal(others[0]["outlook_loss"], others[1]["outlook_loss"])
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss, metrics = model(ids[:, :-1], codes, ids[:1, -1], None, end)
+        loss.backward()
+        optimizer.step()
+    assert float(metrics["outlook_loss"]) < 0.2
+    tokenizer = FrameTokenizer(TokenizerConfig.preset("tiny", frame_size=32)).eval()
+    with pytest.raises(ValueError, match="without an outlook"):
+        VideoWorld(tokenizer, transformer(TINY)).outlook(torch.zeros(1, 1, 32, 32, 3, dtype=torch.uint8))
 
 
 # -- codes -----------------------------------------------------------------------------------------------------------
@@ -394,22 +422,32 @@ def test_impossible_settings(changes: dict[str, Any], message: str) -> None:
         replace(TINY, **changes)
 
 
-# -- the published size ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["two-codes", "last-parallel", "last-causal"])
+def test_codes_behind_a_given_first_one(name: str) -> None:
+    """They are those that sampling greedily gives where it begins with that code."""
+    system = world(CONFIGS[name])
+    c = system.config
+    ids = system.tokenizer.encode(frames(4, 1))
+    none = torch.zeros(4, 0, c.codes, dtype=torch.long)
+    greedy, _, _ = system.sample_codes(system.transformer.read(ids, none), 1, GREEDY)
+    completed = system.complete_codes(system.transformer.read(ids, none), 1, greedy[:, 0])
+    assert torch.equal(completed, greedy)
+    other = (greedy[:, 0] + 1) % c.code_size
+    assert torch.equal(system.complete_codes(system.transformer.read(ids, none), 1, other)[:, 0], other)
 
 
-def test_the_paper_preset_is_of_the_published_size() -> None:
-    """24 layers of width 1024 with biased attention and a gated MLP of 2752, counted by formula."""
-    with torch.device("meta"):
-        model = VideoTransformer(WorldConfig.preset("paper"))
-    c = model.config
-    attention, mlp, norms = 4 * (1024 * 1024 + 1024), 3 * 1024 * 2752, 2 * 1024
-    expected = 24 * (attention + mlp + norms) + 1024
-    backbone = sum(parameter.numel() for parameter in model.backbone.parameters())
-    assert backbone == expected == 303_711_232
-    assert (c.code_size, math.prod(c.frame_levels), c.frame_tokens, c.codes) == (64_000, 64_000, 16, 3)
-    assert model.code_head.weight.shape == model.frame_head.weight.shape == (64_000, 1024)
-    assert model.code_embedding.weight.shape == (3 * 64_000, 1024)
-    assert model.frame_embedding.weight.shape == (64_000, 1024)
-    layout = lay_out(c, 1)
-    assert len(layout) == 41, "as published, without the end of the text"
-    assert layout.prefixes == (19,)
+def test_with_markers_only_markers_have_a_kind() -> None:
+    model = transformer(replace(TINY, markers=True))
+    assert not model.kind(Kind.FRAME).any() and not model.kind(Kind.CODE).any()
+    assert model.kind(Kind.FRAME_START).any() and model.kind(Kind.CODE_END).any()
+    assert transformer(TINY).kind(Kind.FRAME).any()
+
+
+@pytest.mark.parametrize("history", [1, 3])
+def test_the_outlook_is_one_picture(history: int) -> None:
+    system = world(CONFIGS["outlook"], history=history)
+    seen = frames(2, 3)
+    end = system.outlook(seen)
+    assert end.shape == (2, 32, 32, 3) and end.dtype == torch.uint8
+    assert torch.equal(end, system.outlook(seen[:, -history:]))
+    assert not torch.equal(system.outlook(frames(2, 3, seed=5)), end)

@@ -176,6 +176,26 @@ def test_the_opponent_begins_when_the_agent_is_white() -> None:
     assert opponent.colours == [BLACK, BLACK]
 
 
+@pytest.mark.parametrize("illegal", ["stay", "lose"])
+@pytest.mark.parametrize("action", [12, PASS, 99])
+def test_a_game_that_ends_in_reset_pays_its_outcome_at_the_first_step(illegal: str, action: int) -> None:
+    def first_step(opponent: Scripted, **kwargs: Any) -> tuple[float, bool, bool, str | None, str | None]:
+        env = GoEnv(size=5, opponent=opponent, illegal=illegal, **kwargs)
+        env.reset(options={"moves": [12, PASS] if kwargs.get("agent_color") == "white" else [PASS]})
+        before = len(env.game.history)
+        _, reward, terminated, truncated, info = env.step(action)
+        assert info["ply"] == before
+        with pytest.raises(ResetNeeded):
+            env.step(action)
+        return reward, terminated, truncated, info["illegal"], info["result"]
+
+    assert first_step(Scripted(-2)) == (1.0, True, False, None, "B+R")
+    assert first_step(Scripted(PASS)) == (-1.0, True, False, None, "W+7.0")
+    assert first_step(Scripted(PASS), agent_color="white") == (-1.0, True, False, None, "B+18.0")
+    assert first_step(Scripted(PASS), agent_color="white", komi=30) == (1.0, True, False, None, "W+5.0")
+    assert first_step(Scripted(3), max_moves=2) == (0.0, False, True, None, None)
+
+
 def test_after_a_handicap_white_begins() -> None:
     opponent = Scripted(0)
     env = GoEnv(size=9, opponent=opponent, handicap=2)
@@ -359,4 +379,30 @@ def test_the_window_opens_draws_and_closes() -> None:
     env.close()
     env.reset()
     assert pygame.display.get_surface() is not None, "it opens again"
+    env.close()
+
+
+def test_a_window_that_is_closed_stays_closed_and_the_game_goes_on() -> None:
+    pygame = pytest.importorskip("pygame", reason="the window needs pygame")
+    env = GoEnv(size=5, render_mode="human")
+    env.metadata = {**env.metadata, "render_fps": 1000}
+    env.reset()
+    pygame.event.post(pygame.event.Event(pygame.QUIT))
+    assert env.step(12)[4]["ply"] == 1
+    assert pygame.display.get_surface() is None
+    assert env.step(13)[4]["ply"] == 2 and env.render() is None
+    env.reset()
+    assert pygame.display.get_surface() is None, "whoever closed it does not want it back for every game"
+    env.close()
+    env.reset()
+    assert pygame.display.get_surface() is not None, "it opens again"
+    env.close()
+
+
+def test_no_display_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pygame", reason="the window needs pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "nosuchdriver")
+    env = GoEnv(size=5, render_mode="human")
+    with pytest.raises(UserError, match=r"render_mode 'human' cannot show its window \(.+\); give it a display or"):
+        env.reset()
     env.close()

@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import io
 import random
-import re
 import threading
-from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 
 from agents.agent import RESIGN, Candidate, Decision, Thought
 from agents.players import BackgroundPlayer
 from envs.errors import UserError
-from envs.go.gtp import GtpServer, parse_line
-from envs.go.rules import BLACK, WHITE, GoGame
-
-# One response: "=" or "?", the id, and text without an empty line; closed by exactly one empty line.
-RESPONSE = re.compile(r"[=?]\d*( [^\n]+)?(\n[^\n]+)*\n\n")
-
-COMMANDS = [
-    *("protocol_version", "name", "version", "known_command", "list_commands", "quit"),
-    *("boardsize", "clear_board", "komi", "play", "genmove", "reg_genmove", "undo", "showboard", "final_score"),
-]
-
-
-@dataclass
-class Chooser:
-    """Plays the first legal point, or what it is told to."""
-
-    name: str = "Chooser"
-    told: list[Decision] = field(default_factory=list)
-    asked: list[tuple[GoGame, int | None]] = field(default_factory=list)
-
-    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
-        self.asked.append((game.copy(), colour))
-        if self.told:
-            return self.told.pop(0)
-        return Decision(int(np.flatnonzero(game.legal_mask(colour))[0]), Thought())
-
-    def close(self) -> None:
-        self.told = []
+from envs.go.gtp import GtpServer
+from envs.go.gtp_protocol import COMMANDS, parse_line
+from envs.go.rules import BLACK, WHITE
+from tests.gtp_fakes import RESPONSE, Chooser, ask
 
 
 @pytest.fixture
@@ -52,14 +25,6 @@ def chooser() -> Chooser:
 @pytest.fixture
 def server(chooser: Chooser) -> GtpServer:
     return GtpServer(chooser, size=9, version="1.0")
-
-
-def ask(server: GtpServer, *lines: str) -> list[str]:
-    """The responses without their closing line feeds; lines that are not answered give none."""
-    responses = [response for line in lines if (response := server.respond(line)) is not None]
-    for response in responses:
-        assert RESPONSE.fullmatch(response), repr(response)
-    return [response[:-2] for response in responses]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +97,7 @@ def test_other_sizes_are_unacceptable(server: GtpServer, text: str) -> None:
     assert len(server.game.history) == 1
 
 
-@pytest.mark.parametrize("text", ["", "nine", "9.0", "9 9", "9999999999999"])
+@pytest.mark.parametrize("text", ["", "nine", "9.0", "9 9 9", "9:9 9", "9:", "9999999999999"])
 def test_boardsize_syntax(server: GtpServer, text: str) -> None:
     assert ask(server, f"boardsize {text}") == ["? syntax error"]
 
@@ -309,8 +274,7 @@ SABAKI = [
     ("komi 7.5", "="),
     ("boardsize 9", "="),
     ("clear_board", "="),
-    ("play B C3", "="),  # setup stones, as set_free_handicap is not listed
-    ("play B G7", "="),
+    ("set_free_handicap C3 G7", "="),  # setup stones
     ("play W pass", "="),
     ("genmove B", "= A9"),
     ("quit", "="),
@@ -346,7 +310,8 @@ def mutated(rng: random.Random) -> str:
 
 def test_mutated_lines_always_get_one_well_formed_response(server: GtpServer) -> None:
     rng = random.Random(20)
-    changing = {"play", "genmove", "undo", "clear_board", "boardsize"}
+    changing = {"play", "genmove", "undo", "clear_board", "boardsize", "rectangular_boardsize", "gogui-play_sequence"}
+    changing |= {"kgs-genmove_cleanup", "kata-genmove_analyze", "lz-genmove_analyze"}
     successes = failures = 0
     for _ in range(4000):
         line = mutated(rng)

@@ -179,6 +179,29 @@ def test_paper_stones_are_clipped_at_the_edges() -> None:
     assert (frame[0] == 255).all(-1).sum() == 13 and (frame[255] == 255).all(-1).sum() == 15
 
 
+def test_paper_stones_have_the_published_measures() -> None:
+    """27 px across, radius 13.5, pure white with hard edges, about 1.5 px cut off at the edges of the frame."""
+    stones = np.zeros((9, 9), np.int8)
+    points = [(4, 4), (0, 4), (8, 4), (4, 0), (4, 8)]
+    for row, column in points:
+        stones[row, column] = WHITE
+    changed = (paper(stones) != paper()).any(-1)
+    assert (paper(stones)[changed] == 255).all(), "no soft edges"
+    extents = {}
+    for row, column in points:
+        top, left = (max(0, 12 + 29 * i - 16) for i in (row, column))
+        y, x = np.nonzero(changed[top : 29 * row + 28, left : 29 * column + 28])
+        extents[row, column] = (y.min() + top, y.max() + top, x.min() + left, x.max() + left, len(y))
+    first, last, left, right, pixels = extents[4, 4]
+    assert last - first + 1 == right - left + 1 == 27
+    assert (first + last) / 2 == (left + right) / 2 == 12 + 29 * 4, "the middle is the line's pixel"
+    assert abs(pixels - np.pi * 13.5**2) < 6
+    # At an edge the frame shows less of the 27 px.
+    cut = [27 - (end - start + 1) for start, end in (extents[0, 4][:2], extents[8, 4][:2])]
+    cut += [27 - (end - start + 1) for start, end in (extents[4, 0][2:4], extents[4, 8][2:4])]
+    assert cut == [1, 2, 1, 2] and np.mean(cut) == 1.5
+
+
 def test_paper_shows_neither_marks_nor_turn() -> None:
     stones = np.zeros((9, 9), np.int8)
     stones[2, 2], stones[3, 3] = BLACK, WHITE

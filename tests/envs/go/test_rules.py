@@ -268,6 +268,18 @@ def test_area_counts_stones_and_regions_of_one_colour() -> None:
     assert game.result_text() == "W+1.5"
 
 
+def test_komi_is_never_minus_zero() -> None:
+    game = GoGame(9, komi=-0.0)
+    assert f"{game.komi:g} {game.copy().komi:g} {game!r}" == "0 0 GoGame(size=9, komi=0: 0 moves, Black to move)"
+    game.komi = -0.0
+    assert f"{game.komi:g}" == "0" and game.result_text() == "0"
+    game.komi = -3
+    assert game.komi == -3.0 and isinstance(game.komi, float)
+    with pytest.raises(UserError, match="komi nan is not a number of points; give a plain number"):
+        game.komi = float("nan")
+    assert game.komi == -3.0
+
+
 def test_dead_stones_are_taken_off_before_counting() -> None:
     game = game_from_text(DIVIDED)
     assert game.area_owner(dead=[0])[0, 0] == BLACK

@@ -184,7 +184,8 @@ def test_a_game_may_go_on_after_two_passes() -> None:
         (b"(;SZ[" + b"9" * 5000 + b"])", "board size 999999999 is not supported"),
         (b"(;GM[2]SZ[9])", r"it is a record of another game \(GM\[2\]\)"),
         (b"(;SZ[9];B[aa];AW[bb])", "it changes stones by hand after move 1"),
-        (b"(;SZ[9]AB[zz])", "its setup stones are damaged"),
+        (b"(;SZ[9]AB[zz])", r"its setup stones are damaged \(a point off the board\); repair it"),
+        (b"(;SZ[9]AB[aa:zz])", r"its setup stones are damaged \(a point off the board\); repair it"),
         (b"(;SZ[9]AB[ab][ba]AW[aa])", "the setup leaves the stones at A9 without a liberty"),
         (b"(;SZ[9]" + b";B[];W[]" * 6000 + b")", "10000 moves"),
     ],
@@ -331,7 +332,7 @@ def test_writing_replaces_whole_files_or_nothing(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "replace", fail)
     game = GoGame(9)
     game.play(3)
-    with pytest.raises(UserError, match="cannot write .*game.sgf: No space left on device; choose another place"):
+    with pytest.raises(UserError, match="cannot write .*game.sgf: No space left on device; choose another"):
         write_sgf(game, path)
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == ["game.sgf"]
@@ -340,3 +341,36 @@ def test_writing_replaces_whole_files_or_nothing(tmp_path: Path, monkeypatch: py
 def test_writing_to_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot write .*: No such file or directory"):
         write_sgf(GoGame(9), tmp_path / "nowhere" / "game.sgf")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("file/game.sgf", "Not a directory; choose another name or place"),
+        ("n" * 300 + ".sgf", "File name too long; choose another name or place"),
+        ("folder", "Is a directory; choose another name or place"),
+        ("zero\0byte", "choose another name or place"),
+    ],
+    ids=["a file as folder", "a long name", "a folder", "a zero byte"],
+)
+def test_places_that_take_no_file(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=f"cannot write .*{reason}"):
+        write_sgf(GoGame(9), tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_path_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"cannot write \.: it is a folder; give the name of an SGF file in it"):
+        write_sgf(GoGame(9), Path("."))
+    with pytest.raises(UserError, match=r"cannot write \.\."):
+        write_sgf(GoGame(9), "..")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 251 + ".sgf")
+    write_sgf(GoGame(9), path)
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,413 @@
+"""Round robins between Go players: balanced colours, common openings, records of every game, and Elo ratings.
+
+    python -m agents.arena PLAYER PLAYER [PLAYER ...] --games 100 --out runs/arena
+
+A PLAYER is a checkpoint folder, gnugo, random or any GTP engine; `--help` says how to write it. The same command goes
+on after an interruption: finished games stand in OUT/games.jsonl and OUT/sgf.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from agents.contestants import HELP, Contestant, parse_contestants
+from agents.elo import rate
+from envs.errors import UserError
+from envs.go.rules import BLACK, WHITE, GoGame, IllegalMoveError, check_size
+from envs.go.sgf import write_sgf
+
+if TYPE_CHECKING:
+    from agents.players import Player
+
+MOST_MOVES = 3.0  # per point of the board; then the game is counted as it stands
+OPENINGS = Path(__file__).parents[1] / "assets" / "go9" / "games.npz"
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """One game to play: a number, and the players' numbers with their colours."""
+
+    number: int
+    black: int
+    white: int
+    opening: int  # the two games of an opening have their colours changed
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished game, as a line of games.jsonl.
+
+    Attributes:
+        number: of the pairing.
+        black, white: names.
+        points: Black's: 1, 0.5 or 0.
+        result: such as "B+3.5" or "W+R"; "W+F" where Black could not go on.
+        reason: what happened, where it is not plain counting.
+        moves: how many, openings included.
+        seconds, thinking: wall time of the game, and the part of it that the players took.
+    """
+
+    number: int
+    black: str
+    white: str
+    points: float
+    result: str
+    reason: str
+    moves: int
+    seconds: float
+    thinking: float
+
+
+def pairings(players: int, games: int) -> list[Pairing]:
+    """Every player meets every other in `games` games, colours changing, all pairs making progress together."""
+    pairs = [(i, j) for i in range(players) for j in range(i + 1, players)]
+    listed: list[Pairing] = []
+    for game in range(games):
+        for i, j in pairs:
+            black, white = (i, j) if game % 2 == 0 else (j, i)
+            listed.append(Pairing(len(listed), black, white, game // 2))
+    return listed
+
+
+def opening_moves(size: int, count: int, plies: int, seed: int) -> list[list[int]]:
+    """`count` openings of `plies` moves, different while there are enough: from recorded games on 9x9, else random."""
+    rng = np.random.default_rng([seed, size, plies])
+    if plies == 0:
+        return [[]] * count
+    if size == 9 and OPENINGS.is_file():
+        with np.load(OPENINGS, allow_pickle=False) as file:
+            known = np.unique(file["moves"][file["lengths"] > plies, :plies], axis=0)
+    else:
+        inner = [row * size + col for row in range(1, size - 1) for col in range(1, size - 1)] or list(range(size**2))
+        drawn = [rng.choice(inner, min(plies, len(inner)), replace=False) for _ in range(4 * count)]
+        known = np.unique(drawn, axis=0)
+    order = rng.permutation(len(known))
+    return [[int(point) for point in known[order[number % len(order)]]] for number in range(count)]
+
+
+class Referee:
+    """Says how a finished game ended: by area as the board stands, or by an engine that takes dead stones off."""
+
+    def __init__(self, contestant: Contestant | None) -> None:
+        self.contestant = contestant
+
+    def score(self, game: GoGame) -> str:
+        """The result, such as "B+3.5" or "0"; UserError where the engine cannot tell."""
+        if self.contestant is None:
+            return game.result_text()
+        from agents.players import EnginePlayer
+
+        judge = self.contestant.make(1)
+        try:
+            if not isinstance(judge, EnginePlayer):
+                raise UserError(f"{self.contestant.name} cannot count a game; choose an engine as --referee, or area")
+            return judge.final_score(game).strip().split()[0]
+        finally:
+            judge.close()
+
+
+def play_game(
+    game: GoGame, players: dict[int, Player], referee: Referee, stopped: threading.Event | None = None
+) -> tuple[str, str, float]:
+    """Play a game to its end.
+
+    Args:
+        game: with the opening on it; it is played on.
+        players: by colour.
+        referee: of games that end with two passes or after too many moves.
+        stopped: ends the game early by KeyboardInterrupt.
+
+    Returns:
+        result, reason and the seconds that the players took. A player that fails or plays an illegal move loses.
+    """
+    most, thinking = MOST_MOVES * game.area, 0.0
+    while not game.is_over and len(game.history) < most:
+        if stopped is not None and stopped.is_set():
+            raise KeyboardInterrupt
+        colour = game.to_move
+        start = time.perf_counter()
+        try:
+            action = players[colour].choose(game).action
+        except UserError as error:
+            return f"{'BW'[colour == BLACK]}+F", " ".join(str(error).split()), thinking
+        finally:
+            thinking += time.perf_counter() - start
+        if action < 0:
+            game.resign(colour)
+            return game.result_text(), "", thinking
+        try:
+            game.play(action)
+        except IllegalMoveError as error:
+            return f"{'BW'[colour == BLACK]}+F", str(error), thinking
+    reason = "" if game.is_over else f"counted after {len(game.history)} moves"
+    return referee.score(game), reason, thinking
+
+
+class Arena:
+    """The games still to be played, the threads that play them, and the folder where everything ends up."""
+
+    def __init__(self, contestants: Sequence[Contestant], options: argparse.Namespace, size: int) -> None:
+        self.contestants, self.options, self.size = list(contestants), options, size
+        self.out: Path = options.out
+        self.schedule = pairings(len(contestants), options.games)
+        openings = (options.games + 1) // 2
+        self.openings = opening_moves(size, openings, options.opening_moves, options.seed)
+        self.outcomes: dict[int, Outcome] = {}
+        self.stopped = threading.Event()
+        referee = options.referee
+        if referee == "auto":
+            referee = next((c for c in contestants if c.kind == "gnugo"), None)
+        elif referee != "area":
+            referee = parse_contestants([referee])[0]
+        self.referee = Referee(None if referee == "area" else referee)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What has to be the same when an arena goes on."""
+        players = [{"name": c.name, "kind": c.kind, "target": c.target, "options": c.options} for c in self.contestants]
+        names = ("komi", "seed", "opening_moves")
+        referee = self.referee.contestant.name if self.referee.contestant else "area"
+        return {"players": players, "size": self.size, "referee": referee} | {
+            name: getattr(self.options, name) for name in names
+        }
+
+    def open(self) -> None:
+        """Make the folder, or read what was played there; UserError if that was another arena."""
+        try:
+            (self.out / "sgf").mkdir(parents=True, exist_ok=True)
+            path = self.out / "arena.json"
+            if path.is_file():
+                if json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(self.settings)):
+                    raise UserError(f"{self.out} holds an arena with other players or settings; choose another --out")
+            else:
+                path.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+            for outcome in read_outcomes(self.out / "games.jsonl"):
+                if outcome.number < len(self.schedule):
+                    self.outcomes[outcome.number] = outcome
+        except (OSError, ValueError) as error:
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"cannot use {self.out} ({error}); choose another --out") from error
+
+    def run(self) -> Iterator[Outcome]:
+        """Play what is left, several games at once; yields every game as it ends, once it is on the disk."""
+        left = [pairing for pairing in self.schedule if pairing.number not in self.outcomes]
+        waiting: queue.Queue[Pairing] = queue.Queue()
+        for pairing in left:
+            waiting.put(pairing)
+        done: queue.Queue[Outcome | Exception | None] = queue.Queue()
+        count = min(self.options.workers, len(left))
+        threads = [threading.Thread(target=self._work, args=(waiting, done), daemon=True) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            while count:
+                item = done.get()
+                if item is None:
+                    count -= 1
+                elif isinstance(item, Exception):
+                    raise item
+                else:
+                    self.outcomes[item.number] = item
+                    yield item
+        finally:
+            self.stopped.set()
+            for thread in threads:
+                thread.join()
+
+    def _work(self, waiting: queue.Queue[Pairing], done: queue.Queue[Outcome | Exception | None]) -> None:
+        try:
+            while not self.stopped.is_set():
+                done.put(self._play(waiting.get_nowait()))
+        except queue.Empty:
+            pass
+        except KeyboardInterrupt:  # stopped in the middle of a game, which will be played anew
+            pass
+        except Exception as error:  # raised again by the main thread
+            done.put(error)
+        done.put(None)
+
+    def _play(self, pairing: Pairing) -> Outcome:
+        start = time.perf_counter()
+        game = GoGame(self.size, komi=self.options.komi)
+        for point in self.openings[pairing.opening]:
+            if game.why_illegal(point) is None:
+                game.play(point)
+        names = {BLACK: self.contestants[pairing.black].name, WHITE: self.contestants[pairing.white].name}
+        seed = self.options.seed * 1_000_003 + 2 * pairing.number
+        players: dict[int, Player] = {}
+        try:
+            for colour, number in ((BLACK, pairing.black), (WHITE, pairing.white)):
+                players[colour] = self.contestants[number].make(seed + colour)
+            result, reason, thinking = play_game(game, players, self.referee, self.stopped)
+        finally:
+            for player in players.values():
+                player.close()
+        points = {"B": 1.0, "W": 0.0}.get(result[:1].upper(), 0.5)
+        seconds = time.perf_counter() - start
+        outcome = Outcome(
+            pairing.number, names[BLACK], names[WHITE], points, result, reason, len(game.history), seconds, thinking
+        )
+        name = f"{pairing.number:05d}-{names[BLACK]}-{names[WHITE]}.sgf".replace("/", "_")
+        write_sgf(game, self.out / "sgf" / name, black=names[BLACK], white=names[WHITE], result=result,
+                  root_comment=reason)  # fmt: skip
+        append_line(self.out / "games.jsonl", json.dumps(asdict(outcome)))
+        return outcome
+
+
+_APPENDING = threading.Lock()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file and force it to the disk; UserError if that fails."""
+    try:
+        with _APPENDING, path.open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; finished games are safe") from error
+
+
+def read_outcomes(path: Path) -> list[Outcome]:
+    """The games in a games.jsonl; a last line that was cut off is left out."""
+    if not path.is_file():
+        return []
+    outcomes = []
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines):
+        try:
+            outcomes.append(Outcome(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            if number < len(lines) - 1 and line.strip():
+                raise UserError(f"{path} is damaged in line {number + 1}; repair it or choose another --out") from error
+    if lines[-1].strip():  # killed in the middle of a line: the next one must not be glued to it
+        path.write_bytes(path.read_bytes()[: -len(lines[-1])])
+    return outcomes
+
+
+def crosstable(
+    contestants: Sequence[Contestant], outcomes: Sequence[Outcome], anchor: int, samples: int = 500
+) -> Table:
+    """Ratings, shares and who took how much from whom."""
+    names = [contestant.name for contestant in contestants]
+    place = {name: number for number, name in enumerate(names)}
+    results = [(place[o.black], place[o.white], o.points) for o in outcomes]
+    table = Table(title=f"{len(outcomes)} games", title_justify="left")
+    for column in ("player", "Elo", "95 %", "games", "share", "95 %", *names):
+        table.add_column(column, justify="left" if column == "player" else "right")
+    linked = {anchor}
+    for _ in names:
+        linked |= {j for i, j, _ in results if i in linked} | {i for i, j, _ in results if j in linked}
+    if not results or len(linked) < len(names):
+        return table
+    ratings = rate(results, len(names), anchor, samples=samples)
+    for number in sorted(range(len(names)), key=lambda n: -ratings[n].elo):
+        own, rating = [], ratings[number]
+        for other in range(len(names)):
+            taken = [p if i == number else 1 - p for i, j, p in results if {i, j} == {number, other}]
+            own.append("" if number == other else f"{sum(taken):g}/{len(taken)}")
+        interval = "anchor" if number == anchor else f"{rating.low:+.0f} to {rating.high:+.0f}"
+        share = f"{100 * rating.share:.1f} %"
+        between = f"{100 * rating.share_low:.0f} to {100 * rating.share_high:.0f} %"
+        table.add_row(names[number], f"{rating.elo:+.0f}", interval, str(rating.games), share, between, *own)
+    return table
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    what = "Play a round robin between Go players and rate them."
+    parser = _Parser("python -m agents.arena", description=what, epilog=f"players: {HELP}", allow_abbrev=False)
+    add = parser.add_argument
+    add("players", nargs="+", metavar="PLAYER")
+    add("--games", type=int, default=20, help="between each two players (default: 20)")
+    add("--out", type=Path, default=Path("runs/arena"), help="folder of records (default: %(default)s)")
+    add("--size", type=int, help="board size (default: the checkpoints', else 9)")
+    add("--komi", type=float, default=7.0)
+    add("--opening-moves", type=int, default=2, help="moves of common openings (default: 2)")
+    add("--workers", type=int, default=os.cpu_count() or 1, help="games at once (default: one for each core)")
+    add("--anchor", help="the player whose Elo is 0 (default: the first)")
+    add("--referee", default="auto", help="area, or an engine that counts (default: gnugo where it plays, else area)")
+    add("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    for name, least in (("games", 1), ("workers", 1), ("opening_moves", 0), ("seed", 0)):
+        if getattr(options, name) < least:
+            raise UserError(f"--{name.replace('_', '-')} is {getattr(options, name)}; give {least} or more")
+    if len(options.players) < 2:
+        raise UserError("one player alone cannot play; name two or more")
+    return options
+
+
+def common_size(contestants: Sequence[Contestant], wanted: int | None) -> int:
+    """The size all can play; UserError where there is none."""
+    sizes = {contestant.size for contestant in contestants} - {None}
+    if wanted is not None:
+        sizes.add(check_size(wanted))
+    if len(sizes) > 1:
+        raise UserError(f"these players play boards of different sizes ({', '.join(map(str, sorted(sizes)))})")  # type: ignore[type-var]
+    return int(next(iter(sizes), 9))  # type: ignore[arg-type]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the arena; returns the exit status: 0, 2 after a mistake of the user, 130 after Ctrl-C."""
+    console = Console(stderr=True)
+    try:
+        options = parse(arguments)
+        contestants = parse_contestants(options.players)
+        for contestant in contestants:
+            contestant.check()
+        names = [contestant.name for contestant in contestants]
+        if options.anchor not in (None, *names):
+            raise UserError(f"--anchor {options.anchor} does not play; choose {' or '.join(names)}")
+        anchor = names.index(options.anchor) if options.anchor else 0
+        arena = Arena(contestants, options, common_size(contestants, options.size))
+        arena.open()
+        total = len(arena.schedule)
+
+        def table(samples: int) -> Table:
+            return crosstable(contestants, list(arena.outcomes.values()), anchor, samples)
+
+        with Live(table(0), console=console, auto_refresh=False) as live:
+            for outcome in arena.run():
+                if console.is_terminal:
+                    live.update(table(0), refresh=True)
+                else:
+                    said = f"{len(arena.outcomes)}/{total} {outcome.black} - {outcome.white}: {outcome.result}"
+                    print(f"{said}  {outcome.reason}".rstrip(), file=sys.stderr)
+            live.update(table(0))
+        Console().print(table(500))
+        played = list(arena.outcomes.values())
+        moves = max(1, sum(outcome.moves for outcome in played))
+        overhead = 1000 * sum(outcome.seconds - outcome.thinking for outcome in played) / moves
+        print(f"{overhead:.1f} ms a move besides the players' own time; records in {arena.out}", file=sys.stderr)
+    except UserError as error:
+        print(f"arena: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,247 @@
+"""Round robins: schedule, openings, records, resuming after an end in the middle, forfeits, ratings."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.arena import Outcome, Pairing, Referee, main, opening_moves, pairings, play_game, read_outcomes
+from agents.contestants import parse_contestant, parse_contestants
+from agents.elo import fit, rate
+from agents.go_agent import save_go_model
+from agents.players import RandomPlayer
+from envs.errors import UserError
+from envs.go.rules import BLACK, WHITE, GoGame
+from envs.go.sgf import read_sgf
+from tests.go_games import tiny_model
+
+ROOT = Path(__file__).parents[2]
+FAST = ["--size", "3", "--workers", "2", "--seed", "1"]
+ENGINE = """\
+import sys
+for line in sys.stdin:
+    word = line.split()
+    identity = word.pop(0) if word[0].isdigit() else ""
+    said = {"name": "Fake", "version": "1", "list_commands": "genmove\\nundo", "final_score": "W+2.5"}.get(word[0], "")
+    if word[0] == "genmove":
+        said = MOVE
+        if said == "die":
+            sys.exit(3)
+    print(f"={identity} {said}\\n", flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left in the project's folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def engine(tmp_path: Path, move: str) -> str:
+    path = tmp_path / f"engine_{move}.py"
+    path.write_text(ENGINE.replace("MOVE", repr(move)))
+    return f"{sys.executable} {path}"
+
+
+def test_everybody_meets_everybody_with_both_colours() -> None:
+    listed = pairings(3, 4)
+    assert [pairing.number for pairing in listed] == list(range(12))
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        met = [pairing for pairing in listed if {pairing.black, pairing.white} == {i, j}]
+        assert [(pairing.black, pairing.opening) for pairing in met] == [(i, 0), (j, 0), (i, 1), (j, 1)]
+    assert listed[0] == Pairing(0, 0, 1, 0)
+
+
+@pytest.mark.parametrize(("size", "plies"), [(9, 0), (9, 2), (9, 4), (13, 3), (2, 1)])
+def test_openings_are_legal_different_and_repeatable(size: int, plies: int) -> None:
+    moves = opening_moves(size, 6, plies, seed=3)
+    assert moves == opening_moves(size, 6, plies, seed=3)
+    assert all(len(opening) == plies for opening in moves)
+    if plies > 1:
+        assert len({tuple(opening) for opening in moves}) == 6 and moves != opening_moves(size, 6, plies, seed=4)
+    for opening in moves:
+        game = GoGame(size)
+        for point in opening:
+            game.play(point)
+
+
+def test_an_arena_leaves_records_and_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "arena"
+    players = ["random", "b=random", "tiny=checkpoint"]
+    save_go_model(tiny_model(3), tmp_path / "checkpoint")
+    assert main([*players, *FAST, "--games", "2", "--out", str(out), "--anchor", "b"]) == 0
+    outcomes = read_outcomes(out / "games.jsonl")
+    assert sorted(outcome.number for outcome in outcomes) == list(range(6))
+    said = capsys.readouterr()
+    assert "anchor" in said.out and "6 games" in said.out and "6/6" in said.err
+    for outcome in outcomes:
+        (path,) = (out / "sgf").glob(f"{outcome.number:05d}-*.sgf")
+        record = read_sgf(path)
+        assert (record.black, record.white, record.result) == (outcome.black, outcome.white, outcome.result)
+        assert len(record.moves) == outcome.moves and 0 <= outcome.thinking <= outcome.seconds
+        assert outcome.points == {"B": 1.0, "W": 0.0}.get(outcome.result[0], 0.5)
+    assert main([*players, *FAST, "--games", "2", "--out", str(out), "--anchor", "b"]) == 0
+    assert read_outcomes(out / "games.jsonl") == outcomes, "nothing is played twice"
+    assert main([*players, *FAST, "--games", "3", "--out", str(out)]) == 0
+    assert len(read_outcomes(out / "games.jsonl")) == 9, "more games may be asked for"
+
+
+def test_seeds_repeat_games(tmp_path: Path) -> None:
+    results = []
+    for name in ("a", "b"):
+        assert main(["random", "b=random", *FAST, "--games", "4", "--out", str(tmp_path / name)]) == 0
+        outcomes = sorted(read_outcomes(tmp_path / name / "games.jsonl"), key=lambda outcome: outcome.number)
+        results.append([(outcome.result, outcome.moves) for outcome in outcomes])
+    assert results[0] == results[1] and len(set(results[0])) > 1
+
+
+def test_kill_in_the_middle_loses_no_finished_game(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "agents.arena", "random", "b=random", *FAST, "--games", "2000", "--out", "arena"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stderr is not None
+    seen = [process.stderr.readline() for _ in range(5)]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    path = tmp_path / "arena" / "games.jsonl"
+    finished = read_outcomes(path)
+    assert len(finished) >= 5 and seen[4].startswith("5/2000")
+    with path.open("a") as stream:
+        stream.write('{"number": 7, "bla')  # as if killed while writing
+    again = ["random", "b=random", *FAST, "--games", "30", "--out", str(tmp_path / "arena")]
+    assert main(again) == 0
+    outcomes = read_outcomes(path)
+    assert outcomes[: len(finished)] == finished
+    assert {outcome.number for outcome in outcomes} >= set(range(60 // 2))
+
+
+def test_a_damaged_record_and_another_arena(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["random", "b=random", *FAST, "--games", "1", "--out", str(tmp_path / "arena")]
+    assert main(words) == 0
+    assert main([*words, "--komi", "5.5"]) == 2
+    assert "other players or settings; choose another --out" in capsys.readouterr().err
+    path = tmp_path / "arena" / "games.jsonl"
+    path.write_text("nonsense\n" + path.read_text())
+    assert main(words) == 2
+    assert "damaged in line 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("move", "reason"), [("die", "ended"), ("A1", "already there"), ("Z9", "genmove")])
+def test_engines_that_fail_lose(tmp_path: Path, move: str, reason: str) -> None:
+    game = GoGame(3)
+    game.play(6)  # A1
+    player = parse_contestant(f"bad={engine(tmp_path, move)}").make(1)
+    try:
+        result, why, _ = play_game(game, {BLACK: RandomPlayer(1), WHITE: player}, Referee(None))
+    finally:
+        player.close()
+    assert result == "B+F" and reason in why
+
+
+def test_resignation_counting_and_an_engine_as_referee(tmp_path: Path) -> None:
+    quitter = parse_contestant(engine(tmp_path, "resign"))
+    passer = parse_contestant(engine(tmp_path, "pass"))
+    for contestant, expected in ((quitter, "W+R"), (passer, "W+7.0")):
+        player, other = contestant.make(1), passer.make(1)
+        try:
+            assert play_game(GoGame(3), {BLACK: player, WHITE: other}, Referee(None))[0] == expected
+        finally:
+            player.close()
+            other.close()
+    assert Referee(passer).score(GoGame(3)) == "W+2.5"
+    with pytest.raises(UserError, match="cannot count"):
+        Referee(parse_contestant("random")).score(GoGame(3))
+
+
+def test_a_game_without_end_is_counted() -> None:
+    class Shuffler(RandomPlayer):
+        def choose(self, game: GoGame, colour: int | None = None):  # type: ignore[no-untyped-def]
+            decision = super().choose(game, colour)
+            if decision.action == game.area and game.legal_mask()[:-1].any():
+                return type(decision)(int(np.flatnonzero(game.legal_mask())[0]))
+            return decision
+
+    result, why, _ = play_game(GoGame(3), {BLACK: Shuffler(1), WHITE: Shuffler(2)}, Referee(None))
+    assert why == "counted after 27 moves" and result[1:2] in "+"
+
+
+def test_stopping_ends_a_game_at_once() -> None:
+    stopped = threading.Event()
+    stopped.set()
+    with pytest.raises(KeyboardInterrupt):
+        play_game(GoGame(3), {BLACK: RandomPlayer(1), WHITE: RandomPlayer(2)}, Referee(None), stopped)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["random"], "one player alone"),
+        (["random", "random"], "two players are called 'random'; name them"),
+        (["random", "b=random", "--games", "0"], "--games is 0; give 1 or more"),
+        (["random", "b=random", "--games", "x"], "invalid int value"),
+        (["random", "b=random", "--anchor", "c"], "--anchor c does not play; choose random or b"),
+        (["random", "nowhere/at/all"], "there is no checkpoint or program nowhere/at/all"),
+        (["random", "no-such-engine --gtp"], "'no-such-engine' is not on PATH"),
+        (["random", "b=random,level=3"], "'level=3' in 'b=random,level=3' is no option of random"),
+        (["random", "gnugo,level=x"], "needs a number"),
+        (["random", "b=random", "--size", "26"], "board size 26"),
+        (["random", "b=random", "--size", "3", "--out", "/dev/null/x"], "choose another --out"),
+    ],
+)
+def test_mistakes(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert message in said and len(said.strip().splitlines()) == 1
+
+
+def test_names_and_options(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    texts = ["net,symmetries=8,temperature=0.5", "eight=net,symmetries=8", "random", engine(tmp_path, "pass")]
+    four = parse_contestants(texts)
+    assert [contestant.name for contestant in four[:3]] == ["net,symmetries=8,temperature=0.5", "eight", "random"]
+    assert four[0].options == {"symmetries": 8, "temperature": 0.5} and four[0].kind == "checkpoint"
+    assert four[3].kind == "command"
+
+
+# Ratings
+
+
+def test_elo_recovers_known_strengths() -> None:
+    true = np.array([0.0, 120.0, -80.0])
+    expected = 1 / (1 + 10 ** ((true[None] - true[:, None]) / 400))
+    points = 10_000 * expected * (1 - np.eye(3))
+    assert fit(points, 0) == pytest.approx(true, abs=1)
+    assert fit(points, 1) == pytest.approx(true - 120, abs=1)
+
+
+def test_two_players_follow_the_formula() -> None:
+    results = [(0, 1, 1.0)] * 30 + [(1, 0, 1.0)] * 9 + [(0, 1, 0.5)] * 2
+    first, second = rate(results, 2, anchor=1, samples=200)
+    share = (31 + 0.5) / (41 + 1)  # with the prior's half a game for either side
+    assert first.elo == pytest.approx(400 * math.log10(share / (1 - share)), abs=0.5)
+    assert first.low < first.elo < first.high and 100 < first.high - first.low < 500
+    assert (second.elo, second.low, second.high) == (0, 0, 0)
+    assert first.share == pytest.approx(31 / 41) and first.share_low < 31 / 41 < first.share_high
+    assert (first.games, second.games) == (41, 41)
+
+
+def test_winning_everything_is_finite_and_more_games_say_more() -> None:
+    few, many = (rate([(0, 1, 1.0)] * n, 2, anchor=1, samples=50)[0].elo for n in (5, 50))
+    assert 200 < few < many < 1000
+
+
+def test_outcomes_are_plain_json() -> None:
+    outcome = Outcome(1, "a", "b", 0.5, "0", "", 3, 1.5, 1.0)
+    assert Outcome(**json.loads(json.dumps(vars(outcome)))) == outcome

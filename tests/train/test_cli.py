@@ -243,7 +243,7 @@ def test_terminated_killed_and_resumed(conf: Path, tmp_path: Path) -> None:
     first = start(conf, *words, "stage.pause=0.01")
     wait_for(run / "state" / "step-*", first)
     first.send_signal(signal.SIGTERM)
-    out, err = first.communicate(timeout=60)
+    out, err = first.communicate(timeout=100)
     assert first.returncode == 130 and "run the same command again to go on" in err and "Traceback" not in err
     assert out == ""
     saved = load_state(run / "state")
@@ -251,7 +251,7 @@ def test_terminated_killed_and_resumed(conf: Path, tmp_path: Path) -> None:
     second = start(conf, *words, "stage.pause=0.01")
     wait_for(run / "state" / f"step-*[!{saved.clock.step % 10}]", second)
     second.kill()
-    second.communicate(timeout=60)
+    second.communicate(timeout=100)
     saved = load_state(run / "state")
     assert saved is not None and 0 < saved.clock.step < 300
     assert main([*words, "stage.pause=0.01"], conf) == 0
@@ -295,10 +295,10 @@ def test_two_processes(conf: Path, tmp_path: Path) -> None:
     parted = start(conf, *both, "out=parted", "stage.pause=0.01", "trainer.checkpoint_every_minutes=0.0005")
     wait_for(tmp_path / "parted" / "state" / "step-*", parted)
     parted.send_signal(signal.SIGINT)
-    _, err = parted.communicate(timeout=60)
+    _, err = parted.communicate(timeout=100)
     assert parted.returncode == 130 and "Traceback" not in err
     parted = start(conf, *both, "out=parted", "stage.pause=0.01")
-    _, err = parted.communicate(timeout=60)
+    _, err = parted.communicate(timeout=100)
     assert parted.returncode == 0 and "resumed at step" in err
     assert parts_of(tmp_path / "parted") == parts_of(tmp_path / "together")
 

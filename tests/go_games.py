@@ -100,6 +100,8 @@ class WilfulModel:
         generator = torch.Generator().manual_seed(0)
         self.weight = torch.randn(pixels, size * size + 1, generator=generator) / 10
 
-    def move_probabilities(self, frames: torch.Tensor, reader: str = "codes") -> torch.Tensor:
+    def move_probabilities(
+        self, frames: torch.Tensor, reader: str = "codes", *, keep: int | None = None
+    ) -> torch.Tensor:
         """uint8 (B, S, S, 3) -> (B, N*N + 1)."""
         return (frames.flatten(1).float() / 255 @ self.weight).softmax(-1)

@@ -218,9 +218,9 @@ class GtpServer:
                 now = time.monotonic()
                 if report is not None:
                     line = format_report(report, request, dialect, self.game.size) + "\n"
-                    if now >= due and line != "\n":
-                        write(line)
-                        due = now + request.interval
+                if now >= due and line.strip():  # graphs go on where nothing is new, too
+                    write(line)
+                    due = now + request.interval
                 # A move that is asked for comes with one line at least; a mere analysis gives way at once.
                 if now - start > seconds or (interrupted(0.0) and (line or math.isinf(seconds))):
                     break

@@ -1,10 +1,10 @@
-"""What each choice in the world model is worth: variants trained for the same minutes, one after the other.
+"""What each choice in the world model is worth: variants trained with the same arithmetic, one after the other.
 
-    python -m benchmarks.ablations assets/checkpoints/go9-small --minutes 5 --out runs/ablations [--only NAME ...]
+    python -m benchmarks.ablations assets/checkpoints/go9-small --tflop 20 --out runs/ablations [--only NAME ...]
 
 Every variant learns on the tokenizer and dynamics model of the given agent, unless it is about those, and is measured
-on the states of Video-GoBench. The minutes are wall time, so nothing else should run on the machine. The same command
-goes on after an interruption.
+on the states of Video-GoBench. Each world model gets as many steps as its own FLOPs per step allow (frozen networks
+included), so the table does not depend on what else the machine does. The same command goes on after an interruption.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from typing import Any
 from benchmarks.report import Parser, benchmark, check_states_fit, percent, show, write
 from benchmarks.video_gobench import load_states, measure, move_probabilities
 from envs.errors import UserError
+from train.compose import CONF
 from train.export import STAGES, export_go_agent
+from train.plan import plan
+from train.registry import stage_class
 
 CAUSAL = ("+model.world.frame_attention=causal", "+model.world.frame_decoding=causal", "+model.world.stem_blocks=0")
 
@@ -59,46 +62,58 @@ VARIANTS = (
 )  # fmt: skip
 
 
-def train(stage: str, out: Path, minutes: float, words: Sequence[str]) -> dict[str, Any]:
+def steps_within(tflop: float, stage: str, words: Sequence[str]) -> int:
+    """How many steps of a stage take `tflop` * 10^12 floating-point operations."""
+    run = plan([(stage, [f"stage={stage}", "out=runs/none", "trainer.steps=1", *words])], CONF)[0]
+    samples = run.trainer.batch_size * run.trainer.accumulate
+    return max(1, round(tflop * 1e12 / (stage_class(stage)(run.stage).flops_per_sample() * samples)))
+
+
+def train(stage: str, out: Path, tflop: float, words: Sequence[str]) -> dict[str, Any]:
     """Train one stage in a process of its own; returns what it finished with. UserError if it failed."""
-    command = [sys.executable, "-m", "train", stage, f"out={out}", f"trainer.minutes={minutes:g}", *words]
+    steps = steps_within(tflop, stage, words)
+    command = [sys.executable, "-m", "train", stage, f"out={out}", f"trainer.steps={steps}", *words]
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"{' '.join(command[1:])} did not finish; see above, and give the same command again")
     finished: dict[str, Any] = json.loads((out / "finished.json").read_text(encoding="utf-8"))
     return finished
 
 
-def run(variant: Variant, agent: Path, out: Path, minutes: float) -> dict[str, Any]:
+def run(variant: Variant, agent: Path, out: Path, tflop: float, limit: int | None) -> dict[str, Any]:
     """Train and measure one variant."""
     folders = dict.fromkeys(STAGES, agent)
     for stage in STAGES[:2] if variant.eyes else ():
         words = [word for word in variant.eyes if f".{stage}." in word]
-        train(stage, out / stage, minutes, words)
+        train(stage, out / stage, tflop, words)
         folders[stage] = out / stage / "checkpoint"
     inputs = [f"inputs.{stage}={folders[stage]}" for stage in STAGES[:2]]
-    finished = train("world", out / "world", minutes, [*inputs, *variant.world])
+    finished = train("world", out / "world", tflop, [*inputs, *variant.world])
     folders["world"] = out / "world" / "checkpoint"
     if variant.eyes:
-        train("inverse_dynamics", out / "inverse_dynamics", minutes / 4, inputs)
+        train("inverse_dynamics", out / "inverse_dynamics", tflop / 4, inputs)
         folders["inverse_dynamics"] = out / "inverse_dynamics" / "checkpoint"
     export_go_agent(folders, out / "agent")
     from agents.go_agent import load_go_model
 
-    model, states = load_go_model(out / "agent"), load_states()
+    model, states = load_go_model(out / "agent"), load_states(limit=limit)
     figures = measure(move_probabilities(model, states.positions, variant.reader, 1), states)
     transformer = sum(parameter.numel() for parameter in model.world.transformer.parameters())
-    return {"name": variant.name, "steps": finished["step"], "parameters": transformer} | {
-        key: figures[key] for key in ("legal", "best_move", "value", "best_move_interval")
-    }
+    return {
+        "name": variant.name,
+        "steps": finished["step"],
+        "seconds": finished["elapsed_seconds"],
+        "parameters": transformer,
+    } | {key: figures[key] for key in ("legal", "best_move", "value", "best_move_interval")}
 
 
 @benchmark
 def main(arguments: Sequence[str] | None) -> None:
     """Train, measure and print the table."""
-    what = "Train variants of the world model for the same time and compare them."
+    what = "Train variants of the world model with the same arithmetic and compare them."
     parser = Parser(prog="python -m benchmarks.ablations", description=what)
     parser.add_argument("agent", type=Path)
-    parser.add_argument("--minutes", type=float, default=5.0, help="of training for each stage (default: 5)")
+    parser.add_argument("--tflop", type=float, default=20.0, help="10^12 operations for each stage (default: 20)")
+    parser.add_argument("--states", type=int, help="measure on the first so many states only")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--only", nargs="+", metavar="NAME", help="; ".join(variant.name for variant in VARIANTS))
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -107,8 +122,8 @@ def main(arguments: Sequence[str] | None) -> None:
     for name in options.only or ():
         if name not in names:
             raise UserError(f"there is no variant {name!r}; choose from {'; '.join(names)}")
-    if options.minutes <= 0:
-        raise UserError(f"--minutes is {options.minutes:g}; give more than 0")
+    if not 0 < options.tflop < float("inf"):
+        raise UserError(f"--tflop is {options.tflop:g}; give more than 0")
     from agents.go_agent import load_go_model
 
     check_states_fit(load_go_model(options.agent).geometry)
@@ -117,16 +132,14 @@ def main(arguments: Sequence[str] | None) -> None:
         if options.only and variant.name not in options.only:
             continue
         folder = options.out / variant.name.replace(" ", "-").replace(",", "")
-        results.append(run(variant, options.agent, folder, options.minutes))
+        results.append(run(variant, options.agent, folder, options.tflop, options.states))
         rows = [
             (r["name"], f"{r['parameters'] / 1e6:.2f} M", str(r["steps"]), percent(r["legal"]), percent(r["best_move"]),
              percent(r["value"]))
             for r in results
         ]  # fmt: skip
-        show(
-            f"{options.minutes:g} minutes each", rows, ("variant", "parameters", "steps", "legal", "best move", "value")
-        )
-        write({"minutes": options.minutes, "variants": results}, options.json)
+        show(f"{options.tflop:g} TFLOP each", rows, ("variant", "parameters", "steps", "legal", "best move", "value"))
+        write({"tflop": options.tflop, "variants": results}, options.json)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ def _run_stage(name: str, words: list[str], conf: Path, *, show: bool) -> int:
     if name not in STAGES:
         raise UserError(unknown("stage", name, list(STAGES)))
     out = [] if any(word.startswith("out=") for word in words) else [f"out=runs/{name}"]
-    return _train([(name, [f"stage={name}", *out, *words])], conf, show=show)
+    return _train([(name, [f"stage={name}", *out, *words])], conf, [name, *words], show=show)
 
 
 def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> int:
@@ -97,7 +98,8 @@ def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> i
 
     experiment = load_experiment(name, words, conf)
     check_export(experiment)
-    code = _train([(step.name, step.overrides) for step in experiment.steps], conf, show=show)
+    steps = [(step.name, step.overrides) for step in experiment.steps]
+    code = _train(steps, conf, [f"experiment={name}", *words], show=show)
     if not code and not show and _is_first_process():
         folder = export_experiment(experiment)
         if folder is not None:
@@ -105,8 +107,8 @@ def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> i
     return code
 
 
-def _train(steps: Sequence[tuple[str, Sequence[str]]], conf: Path, *, show: bool) -> int:
-    """Run stages one after another, each given with the words of its command."""
+def _train(steps: Sequence[tuple[str, Sequence[str]]], conf: Path, given: list[str], *, show: bool) -> int:
+    """Run stages one after another, each given with its settings as words; `given` is what the user said."""
     if show:
         from omegaconf import OmegaConf
 
@@ -120,15 +122,17 @@ def _train(steps: Sequence[tuple[str, Sequence[str]]], conf: Path, *, show: bool
 
     set_up_logging()
     runs = plan(steps, conf)  # a mistake in the last one shows before the first one starts
+    # Where to write changes nothing of what is learned
+    command = shlex.join(["python", "-m", "train", *(w for w in given if not w.startswith(("out=", "export=")))])
     for number, run in enumerate(runs):
-        code = _train_one(run, runs[number + 1 :])
+        code = _train_one(run, runs[number + 1 :], command)
         if code:
             return code
         gc.collect()
     return 0
 
 
-def _train_one(run: Run, later: Sequence[Run]) -> int:
+def _train_one(run: Run, later: Sequence[Run], command: str) -> int:
     if run.done:
         if _is_first_process():
             print(f"{run.name}: {run.done}")
@@ -146,7 +150,7 @@ def _train_one(run: Run, later: Sequence[Run]) -> int:
             if other.folder.path.exists():
                 other.folder.start(resume=False)
     try:
-        metrics = Trainer(run.trainer, stage, settings=run.told).run(resume=run.resume)
+        metrics = Trainer(run.trainer, stage, settings=run.told, command=command).run(resume=run.resume)
     except Interrupted as stopped:
         if not _is_first_process():
             sys.exit(0)  # the first process tells what happened

@@ -3,7 +3,8 @@
 `conf/experiment/NAME.yaml`:
 
     minutes: 120                      # the whole budget; trainer.minutes=... on the command line wins
-    start: checkpoints/NAME           # optional: an agent; each stage begins with its part of it and builds on the rest
+    start: assets/checkpoints/NAME    # optional: an agent (here or in the repository); each stage begins with its part
+                                      # of it and builds on the rest
     overrides: [model=small]          # for all stages
     stages:
       - stage: tokenizer
@@ -32,6 +33,7 @@ from train.compose import CONF, choices, parse
 from train.registry import STAGES, resolve
 from train.words import unknown
 
+ROOT = Path(__file__).parents[1]
 _KEYS = ("minutes", "start", "overrides", "stages", "export", "export_with")
 _STAGE_KEYS = ("stage", "share", "overrides")
 
@@ -87,6 +89,8 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
         raise UserError(f"{path} names no stages; add a list `stages`")
     shares = [_share(entry, path) for entry in entries]
     start = own.get("start", content.get("start"))
+    if "start" not in own and start is not None and not Path(start).exists():
+        start = str(ROOT / start)  # the command was given elsewhere
     begin = [] if start is None else [f"inputs.{stage}={start}" for stage in STAGES]
     steps: list[Step] = []
     for entry, share in zip(entries, shares, strict=True):

@@ -41,13 +41,17 @@ def export_go_agent(folders: dict[str, Path], target: Path) -> None:
 
 def model_card(name: str, metrics: dict[str, dict[str, Any]]) -> str:
     """What was trained, for how long, and what it measured on held-out games, in Markdown."""
-    rows = []
+    rows, made = [], list[tuple[str, str]]()
     for stage in STAGES:
         told = dict(metrics[stage])
         steps, minutes, seed, start = (told.pop(key, "?") for key in ("steps", "minutes", "seed", "start"))
+        command, machine = (told.pop(key, "") for key in ("command", "machine"))
+        if command and (command, machine) not in made:
+            made.append((command, machine))
         figures = ", ".join(f"{key} {_figure(value)}" for key, value in told.items())
         rows.append(f"| {stage} | {steps} | {minutes} | {seed} | {start} | {figures} |")
     table = "\n".join(rows)
+    commands = "\n".join(f"- `{command}` on {machine}" for command, machine in made)
     return f"""# {name}
 
 A VideoWorld agent for Go that plays both colours from pictures of the board. The tokenizer, the dynamics model and
@@ -59,7 +63,11 @@ gtp --checkpoint folder`.
 |---|---|---|---|---|---|
 {table}
 
-The command, the machine and the figures of the whole agent stand in `benchmarks/RESULTS.md`.
+Trained with
+
+{commands or "- a command that was not recorded"}
+
+The figures of the whole agent stand in `benchmarks/RESULTS.md`.
 """
 
 
@@ -71,7 +79,8 @@ def _history(folder: Path) -> dict[str, Any]:
     try:
         start = run["stage"].get("inputs", {}).get(run["name"]) or "nothing"
         minutes = round(done["elapsed_seconds"] / 60, 1)
-        return {"steps": done["step"], "minutes": minutes, "seed": run["trainer"]["seed"], "start": start}
+        made = {key: done[key] for key in ("command", "machine") if done.get(key)}
+        return {"steps": done["step"], "minutes": minutes, "seed": run["trainer"]["seed"], "start": start} | made
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{folder.parent} holds the damaged record of a run ({error}); remove its *.json"

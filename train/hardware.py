@@ -35,16 +35,31 @@ def native_bf16(device: torch.device) -> bool:
     return False
 
 
+def describe(device: torch.device) -> str:
+    """The device in words: "NVIDIA H100 80GB HBM3", "cpu (AMD EPYC), 2 threads"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        model = _cpu_entry("model name")
+        return f"cpu{f' ({model})' if model else ''}, {torch.get_num_threads()} threads"
+    return device.type
+
+
 def _cpu_flags() -> frozenset[str]:
+    return frozenset(_cpu_entry("flags", "features").split())  # none off Linux: the slower, safe answer
+
+
+def _cpu_entry(*names: str) -> str:
+    """The first of these entries of the system's description of its CPU; empty where there is none."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as stream:
             for line in stream:
                 key, _, value = line.partition(":")
-                if key.strip().lower() in ("flags", "features"):
-                    return frozenset(value.split())
+                if key.strip().lower() in names:
+                    return value.strip()
     except OSError:
-        return frozenset()  # no Linux: take the slower, safe answer
-    return frozenset()
+        pass  # no Linux
+    return ""
 
 
 def choose_precision(name: str, device: torch.device) -> str:

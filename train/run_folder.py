@@ -1,7 +1,7 @@
 """The folder of one run, and whether a command may use it.
 
 `run.json` says what the run was told, `state/` holds the training state, `checkpoint/` what the stage exports,
-`finished.json` the end: step, seconds and final metrics.
+`finished.json` the end: step, seconds, final metrics, and the command and machine it was made with.
 """
 
 from __future__ import annotations
@@ -92,9 +92,13 @@ class RunFolder:
         """Whether something has been learned here, finished or not."""
         return self.is_finished or has_states(self.state)
 
-    def finish(self, step: int, elapsed: float, metrics: Mapping[str, float]) -> None:
-        """Mark the end."""
-        record = {"step": step, "elapsed_seconds": elapsed, "metrics": dict(metrics)}
+    def finish(
+        self, step: int, elapsed: float, metrics: Mapping[str, float], *, command: str = "", machine: str = ""
+    ) -> None:
+        """Mark the end, with the last command of the run and what it ran on."""
+        record = {
+            "step": step, "elapsed_seconds": elapsed, "metrics": dict(metrics), "command": command, "machine": machine,
+        }  # fmt: skip
         replace_text(self.path / FINISHED_FILE, json.dumps(record, indent=2) + "\n")
 
     def _finish_record(self) -> dict[str, Any] | None:

@@ -20,7 +20,14 @@ from lightning.fabric.utilities.seed import seed_everything
 from torch import Tensor, nn
 
 from envs.errors import UserError
-from train.hardware import choose_precision, has_cpp_compiler, keep_freed_memory, measure_peak, probable_device
+from train.hardware import (
+    choose_precision,
+    describe,
+    has_cpp_compiler,
+    keep_freed_memory,
+    measure_peak,
+    probable_device,
+)
 from train.meters import Reporter, Window, duration, quantity
 from train.optim import Ema, build_optimizer
 from train.prefetch import Prefetcher
@@ -65,13 +72,17 @@ class Trainer:
         stage: what is trained; its model already initialised.
         settings: plain values that make this run itself besides `config` (the stage's own settings); kept in `run.json`
             and compared when the run is resumed.
+        command: what the run was started with, for its record.
 
     The run folder `config.out` gets `run.json`, `metrics.jsonl`, `tb/`, `state/`, `checkpoint/` and `finished.json`.
     """
 
-    def __init__(self, config: TrainerConfig, stage: Stage, *, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, config: TrainerConfig, stage: Stage, *, settings: Mapping[str, Any] | None = None, command: str = ""
+    ) -> None:
         self.config = config
         self.stage = stage
+        self.command = command
         self.budget = Budget.of(config)
         self.folder = run_folder(config, stage.name, settings or {})
         self._stop = False
@@ -188,11 +199,8 @@ class Trainer:
             + (f" = {quantity(tokens * self.samples_per_step)}tokens" if tokens else "")
             + " per step"
         )
-        threads = f", {torch.get_num_threads()} threads" if fabric.device.type == "cpu" else ""
-        say(
-            f"{fabric.world_size} x {fabric.device.type}{threads}, {self.precision}, peak {quantity(self.peak)}FLOP/s, "
-            f"{quantity(work)}FLOP per step"
-        )
+        self.machine = f"{fabric.world_size} x {describe(fabric.device)}, {self.precision}"
+        say(f"{self.machine}, peak {quantity(self.peak)}FLOP/s, {quantity(work)}FLOP per step")
         if self.clock.step:
             say(f"resumed at step {self.clock.step} after {duration(self.clock.elapsed)}")
         self._say_cost(work)
@@ -382,7 +390,8 @@ class Trainer:
     def _finish(self) -> dict[str, float]:
         self._save()
         self._evaluate(1.0, 0.0)
-        self._on_rank_zero(lambda: self.folder.finish(self.clock.step, self.clock.elapsed, self._metrics))
+        made = {"command": self.command, "machine": self.machine}
+        self._on_rank_zero(lambda: self.folder.finish(self.clock.step, self.clock.elapsed, self._metrics, **made))
         self.reporter.say(f"finished at step {self.clock.step}, checkpoint in {self.folder.checkpoint}")
         return dict(self._metrics)
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from agents.elo import wilson
-from benchmarks import go_parts, video_gobench
+from benchmarks import ablations, go_parts, video_gobench
 from benchmarks.report import percent, write
 from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
 from envs.errors import UserError
 from envs.go.batch import legal_moves, replay, transform
 from tests.go_games import WilfulModel, random_moves, random_positions
+from train.compose import CONF
+from train.plan import plan
 
 
 @pytest.mark.parametrize(
@@ -150,8 +152,38 @@ def test_missing_states(tmp_path: Path) -> None:
         load_states(tmp_path / "none.npz")
 
 
-@pytest.mark.parametrize("module", [video_gobench, go_parts])
+@pytest.mark.parametrize("module", [video_gobench, go_parts, ablations])
 def test_a_missing_checkpoint_is_one_sentence(module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert module.main([str(tmp_path / "nowhere")]) == 2
     said = capsys.readouterr().err.strip()
     assert "nowhere" in said and "\n" not in said
+
+
+# -- Ablations -------------------------------------------------------------------------------------------------------
+
+
+def test_variants_get_the_same_arithmetic() -> None:
+    """The steps of a smaller model are more, in proportion; settings of all variants are settings that exist."""
+    agent = "assets/checkpoints/go9-small"
+    words = [f"inputs.{stage}={agent}" for stage in ("tokenizer", "dynamics")]
+    plain = ablations.steps_within(1.0, "world", words)
+    assert ablations.steps_within(2.0, "world", words) == pytest.approx(2 * plain, abs=1)
+    assert ablations.steps_within(1.0, "world", [*words, "trainer.batch_size=64"]) == pytest.approx(2 * plain, abs=1)
+    assert ablations.steps_within(1.0, "world", [*words, "+model.world.stem_blocks=0"]) > 1.5 * plain
+    for variant in ablations.VARIANTS:
+        plan([("world", ["stage=world", "out=runs/none", "trainer.steps=1", *words, *variant.world])], CONF)
+
+
+@pytest.mark.slow
+def test_a_variant_is_trained_and_measured(tmp_path: Path) -> None:
+    words = ["assets/checkpoints/go9-small", "--tflop", "0.1", "--states", "50", "--out", str(tmp_path / "out")]
+    chosen = ["--only", "shipped", "10x10 tokens", "without codes", "--json", str(tmp_path / "table.json")]
+    assert ablations.main([*words, *chosen]) == 0
+    rows = {row["name"]: row for row in json.loads((tmp_path / "table.json").read_text())["variants"]}
+    assert set(rows) == {"shipped", "without codes", "10x10 tokens"}
+    assert all(0 <= row["best_move"] <= 1 and row["steps"] >= 1 for row in rows.values())
+
+
+def test_an_unknown_variant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ablations.main(["assets/checkpoints/go9-small", "--only", "larger"]) == 2
+    assert "there is no variant 'larger'; choose from shipped" in capsys.readouterr().err

@@ -104,6 +104,7 @@ def test_the_agent_is_what_the_stages_learned(run: Path) -> None:
     assert set(json.loads((run / "agent" / "metrics.json").read_text())) == set(STAGES)
     card = (run / "agent" / "README.md").read_text()
     assert all(f"| {stage} | 4 |" in card for stage in STAGES)
+    assert "- `python -m train experiment=go9-small model=tiny data.size=3" in card and " on 1 x cpu" in card
     assert str(run) not in card, "no folder of this machine"
 
 
@@ -199,6 +200,8 @@ def test_going_on_from_an_agent(run: Path, records: Path, tmp_path: Path) -> Non
     assert "transformer" in changed and not changed & {"tokenizer", "dynamics"}
     assert new.metrics["tokenizer"] == old.metrics["tokenizer"]
     assert str(run / "agent") in (agent / "README.md").read_text()
+    card = (agent / "README.md").read_text()
+    assert "- `python -m train experiment=go9-small" in card and "- `python -m train experiment=go9-more" in card
     still = ["world", *FAST, f"data.path={records}", "trainer.lr=1e-9", "trainer.muon_lr=1e-9"]
     inputs = [f"inputs.{stage}={run / 'agent'}" for stage in STAGES[:3]]
     assert main([*still, *inputs, f"out={tmp_path / 'still'}"]) == 0

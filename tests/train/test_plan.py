@@ -12,6 +12,7 @@ import pytest
 from agents.checkpoint import load_checkpoint
 from tests.train.fakes import FakeStage
 from train.__main__ import main
+from train.experiment import load_experiment
 from train.run_folder import first_difference
 from train.stopping import Interrupted
 from train.trainer import Trainer
@@ -153,3 +154,11 @@ def test_settings_that_an_older_version_had_not() -> None:
     inputs["world"] = "runs/world/checkpoint"
     change = first_difference(old, {"name": "tokenizer", "stage": {"width": 3, "inputs": inputs}})
     assert change is not None and change.startswith("stage.inputs=null where this command says")
+
+
+def test_an_agent_in_the_repository_is_found_from_anywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert load_experiment("go9-more", []).start == Path("assets/checkpoints/go9-small")
+    monkeypatch.chdir(tmp_path)
+    start = load_experiment("go9-more", []).start
+    assert start is not None and start.is_absolute() and (start / "config.yaml").is_file()
+    assert load_experiment("go9-more", ["start=mine"]).start == Path("mine")

@@ -28,7 +28,7 @@ KIND = "go_agent"
 READERS = ("codes", "frames")
 CANDIDATES = 10  # shown in a thought
 CODES_MEANT = 64  # likeliest codes whose meanings make up the move distribution in play
-CODES_READ = 256  # likeliest codes among which the one that means a given move is sought
+CODES_READ = 1024  # likeliest codes among which the one that means a given move is sought
 FRAMES_READ = 16  # likeliest codes whose frames the frame reader looks at
 
 
@@ -195,7 +195,8 @@ class GoAgent:
         action = self._choose(masked)
         order = np.argsort(-wanted, kind="stable")
         refused = [int(point) for point in order[: int(np.argmax(allowed[order]))] if wanted[point] > 0]
-        imagined = self._imagine(frame, action) if imagine else None
+        following = self.next_frame(frame, action) if imagine else None
+        imagined = None if following is None else following[None]
         best = np.argsort(-masked, kind="stable")[:CANDIDATES]
         thought = Thought(
             frame=frame,
@@ -216,10 +217,10 @@ class GoAgent:
         weights = np.where(probabilities > 0, np.exp(np.log(ratios) / self.temperature), 0.0)
         return int(self._rng.choice(len(weights), p=weights / weights.sum()))
 
-    def _imagine(self, frame: np.ndarray, action: int) -> np.ndarray | None:
-        """The next frame (1, S, S, 3) under the likeliest code that means `action`, or None if no likely code does."""
+    def next_frame(self, frame: np.ndarray, action: int) -> np.ndarray | None:
+        """The frame uint8 (S, S, 3) that follows under the likeliest code that means `action`; None if none does."""
         found, frames = self.model.imagine_change(torch.from_numpy(frame[None]), torch.tensor([action]))
-        return frames.numpy() if found[0] >= 0 else None
+        return frames[0].numpy() if found[0] >= 0 else None
 
 
 def load_go_model(folder: str | Path) -> GoModel:

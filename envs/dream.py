@@ -6,7 +6,7 @@ No rules are applied. What the model draws is the world; the rules only keep wat
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -46,10 +46,12 @@ class Dreamer(Protocol):
 class Change:
     """One imagined change under the eyes of the rules.
 
-    action: the move that was wanted. move: the one that the picture shows (-1: none). wrong: points where the stones
-    are other than the rules make of the frame before. broken: what is wrong, in sentences; empty for a sound change.
+    colour: who moves, as the frame before shows it. action: the move that was wanted. move: the one that the picture
+    shows (-1: none). wrong: points where the stones are other than the rules make of the frame before. broken: what is
+    wrong, in sentences; empty for a sound change.
     """
 
+    colour: int
     action: int
     move: int
     wrong: tuple[int, ...]
@@ -72,7 +74,7 @@ def judge(before: np.ndarray, after: np.ndarray, action: int, geometry: BoardGeo
     broken = []
     if not legal[0]:
         expected = now
-        if not np.array_equal(now.stones, then.stones):
+        if not np.array_equal(now.stones, then.stones) or now.to_move[0] != then.to_move[0]:
             broken.append(f"{colour_name(int(now.to_move[0]))} may not play {point_to_gtp(action, size)}")
     came, due = then.stones.reshape(-1), expected.stones.reshape(-1)
     wrong = np.flatnonzero(came != due)
@@ -92,7 +94,20 @@ def judge(before: np.ndarray, after: np.ndarray, action: int, geometry: BoardGeo
         )
         broken += [sentence for seen, right, sentence in marks if seen[0] != right[0]]
     move = int(read_move(before[None], after[None], geometry)[0])
-    return Change(action, move, tuple(int(point) for point in wrong), tuple(broken))
+    return Change(int(now.to_move[0]), action, move, tuple(int(point) for point in wrong), tuple(broken))
+
+
+class DreamState(NamedTuple):
+    """How far a dream has come.
+
+    frames: uint8 (S, S, 3) each, the first one and one after each of the `changes`. attempts: at moves that could not
+    be imagined. passes: shown in a row.
+    """
+
+    frames: tuple[np.ndarray, ...]
+    changes: tuple[Change, ...]
+    attempts: int
+    passes: int
 
 
 class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
@@ -181,13 +196,13 @@ class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
         self.dreamer, self.komi, self.agent_color = dreamer, komi, agent_color
         self.answers, self.temperature, self.render_mode = answers, temperature, render_mode
         self.max_moves = 2 * size * size if max_moves is None else max_moves
+        self.frames: list[np.ndarray] = []  # since `reset`: the first and one after each change
         self.changes: list[Change] = []
         self._agent = WHITE if agent_color == "white" else BLACK
         self._attempts = 0  # actions that were not imagined
         self._running = False
         self._viewer = Viewer("Dream of Go")
         side = self.geometry.frame_size
-        self.frame = np.zeros((side, side, 3), np.uint8)
         self.observation_space = spaces.Box(0, 255, (side, side, 3), dtype=np.uint8)
         self.action_space = spaces.Discrete(size * size + 1)
 
@@ -206,9 +221,10 @@ class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
                 game.play(int(point))
             frame = renderer_for(self.geometry).render_game(game)
         frame = np.asarray(frame)
-        if frame.shape != self.frame.shape or frame.dtype != np.uint8:
-            raise UserError(f"the frame is {frame.dtype} {frame.shape}, but this dream has uint8 {self.frame.shape}")
-        self.frame = frame.copy()
+        wanted = self.observation_space.shape
+        if frame.shape != wanted or frame.dtype != np.uint8:
+            raise UserError(f"the frame is {frame.dtype} {frame.shape}, but this dream has uint8 {wanted}")
+        self.frames = [frame.copy()]
         self.changes = []
         self._attempts, self._passes, self._running = 0, 0, True
         if self.agent_color == "random":
@@ -255,6 +271,23 @@ class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
         self._viewer.close()
 
     @property
+    def frame(self) -> np.ndarray:
+        """The frame that is seen now, uint8 (S, S, 3)."""
+        return self.frames[-1]
+
+    @property
+    def state(self) -> DreamState:
+        """What `go_back` takes to return here."""
+        return DreamState(tuple(self.frames), tuple(self.changes), self._attempts, self._passes)
+
+    def go_back(self, state: DreamState) -> tuple[np.ndarray, dict[str, Any]]:
+        """Dream on from an earlier `state` of this dream; returns what `reset` returns."""
+        self.frames, self.changes = list(state.frames), list(state.changes)
+        self._attempts, self._passes = state.attempts, state.passes
+        self._running = self._passes < 2 and self._moves_left > 0
+        return self.frame.copy(), self._info(None, len(self.changes))
+
+    @property
     def drift(self) -> int:
         """Points at which stones came out otherwise than under the rules, summed over the episode."""
         return sum(len(change.wrong) for change in self.changes)
@@ -275,7 +308,7 @@ class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
         change = judge(self.frame, after, action, self.geometry)
         area = self.geometry.size**2
         self.changes.append(change)
-        self.frame = after
+        self.frames.append(after)
         self._passes = self._passes + 1 if int(self._board.last_move[0]) == area else 0
         return True
 

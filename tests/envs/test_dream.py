@@ -14,40 +14,12 @@ import envs
 from agents.go_agent import GoAgent
 from envs.dream import UNIMAGINABLE, DreamGoEnv, judge
 from envs.errors import UserError
-from envs.go.batch import apply_moves, legal_moves
 from envs.go.env import GoEnv
 from envs.go.renderer import BoardGeometry, read_board, renderer_for
 from envs.go.rules import BLACK, WHITE, GoGame
+from tests.dreamers import GEOMETRY, Painter, PerfectDreamer
 
-GEOMETRY = BoardGeometry(5, "modern", 8)
 PASS = 25
-
-
-class PerfectDreamer:
-    """Draws exactly what the rules make of a legal move, and imagines no other. It answers with the first legal one."""
-
-    def __init__(self, geometry: BoardGeometry = GEOMETRY) -> None:
-        self.geometry = geometry
-
-    def probabilities(self, frame: np.ndarray) -> np.ndarray:
-        legal = legal_moves(read_board(frame[None], self.geometry))[0]
-        wanted = legal / np.arange(1, len(legal) + 1) ** 4
-        return wanted / wanted.sum()
-
-    def next_frame(self, frame: np.ndarray, action: int) -> np.ndarray | None:
-        after, legal = apply_moves(read_board(frame[None], self.geometry), [action])
-        return renderer_for(self.geometry)(after)[0] if legal[0] else None
-
-
-class Painter(PerfectDreamer):
-    """Draws what it is told: a frame for each change in turn."""
-
-    def __init__(self, *frames: np.ndarray) -> None:
-        super().__init__()
-        self.frames = list(frames)
-
-    def next_frame(self, frame: np.ndarray, action: int) -> np.ndarray | None:
-        return self.frames.pop(0)
 
 
 def board(*moves: int) -> np.ndarray:
@@ -187,6 +159,9 @@ def test_a_forbidden_move_that_is_drawn() -> None:
     before = board(12)
     change = judge(before, painted(board(12, 7), 12, board(7, 12)), 12, GEOMETRY)
     assert change.broken[0] == "White may not play C3" and not change.sound
+    turned = before.copy()
+    turned[40:], turned[:, 40:] = board(12, 7)[40:], board(12, 7)[:, 40:]
+    assert judge(before, turned, 12, GEOMETRY).broken == ("White may not play C3",), "the turn is lost"
     assert judge(before, before, 12, GEOMETRY).sound, "to refuse it by changing nothing is what the rules do"
 
 
@@ -243,3 +218,16 @@ def test_the_shipped_agent_dreams() -> None:
     assert info["ply"] == 6 and info["agent_color"] == BLACK
     assert info["sound"] > 0.6 and info["blur"] < 3
     assert read_board(frame[None], env.geometry).stones[0].reshape(-1)[40] == BLACK
+
+
+def test_going_back_in_a_dream() -> None:
+    env = DreamGoEnv(PerfectDreamer(), max_moves=6)
+    env.reset()
+    states, frames = [env.state], [env.frame.copy()]
+    for action in (12, 7, 8):
+        frames.append(env.step(action)[0])
+        states.append(env.state)
+    frame, info = env.go_back(states[1])
+    assert np.array_equal(frame, frames[1]) and info["ply"] == 2 and info["changes"] == ()
+    assert np.array_equal(env.step(7)[0], frames[2]), "the same action leads to the same frame"
+    assert np.array_equal(env.go_back(states[0])[0], frames[0]) and env.drift == 0

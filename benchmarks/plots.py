@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None) -> None:
     parser.add_argument("--arena", type=Path, help="folder of a finished arena")
     parser.add_argument("--out", type=Path, default=Path("runs/plots"))
     options = parser.parse_args(arguments)
-    drawings = []
+    drawings: list[tuple[str, Callable[[Axes, dict[str, Any]], None], dict[str, Any]]] = []
     if options.gobench:
         told = _read(options.gobench, "readers", "video_gobench")
         drawings += [("accuracy_by_ply", accuracy_by_ply, told), ("reliability", reliability, told)]

@@ -189,14 +189,14 @@ def check_boards(config: StageConfig, *stages: str) -> None:
 
 
 def begin_with(module: nn.Module, inputs: Inputs, stage: str) -> None:
-    """Copy the weights of `inputs.STAGE` into the stage's own module, if given."""
+    """Copy the weights of `inputs.STAGE` into the stage's own module, if given; a transformer may grow by them."""
     from agents.checkpoint import load_into
+    from agents.videoworld.transformer import VideoTransformer
 
     if getattr(inputs, stage) is not None:
         part = load_part(inputs, stage)
-        # An outlook may be learned by a model that had none
-        new = {key: tensor for key, tensor in module.state_dict().items() if key.startswith("outlook_head.")}
-        load_into(module, new | part.tensors, source=part.folder)
+        tensors = module.adopt(part.tensors) if isinstance(module, VideoTransformer) else part.tensors
+        load_into(module, tensors, source=part.folder)
 
 
 def load_tokenizer(inputs: Inputs) -> FrameTokenizer:

@@ -16,7 +16,7 @@ class ModelConfig:
 
     @classmethod
     def preset(cls: type[C], name: str, **changes: Any) -> C:
-        """The preset `name` ("tiny", "small", "base", "paper") with `changes` on top; ValueError for other names."""
+        """The preset `name`, such as "small", with `changes` on top; ValueError for other names."""
         if name not in cls.PRESETS:
             raise ValueError(f"unknown {cls.__name__} preset {name!r}: choose one of {', '.join(cls.PRESETS)}")
         return cls(**{**cls.PRESETS[name], **changes})
@@ -189,6 +189,7 @@ class WorldConfig(ModelConfig):
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"dim": 32, "layers": 1, "heads": 2, "mlp": 64, "stem_blocks": 1, "stem_width": 16, "embedding_width": 64},
         "small": {},
+        "medium": {"layers": 4, "stem_blocks": 7},
         "base": {"dim": 512, "layers": 10, "heads": 8, "mlp": 1408, "stem_blocks": 6, "stem_width": 128, "embedding_width": 512},
         "paper": {
             "dim": 1024, "layers": 24, "heads": 16, "mlp": 2752, "bias": True, "stem_blocks": 0, "embedding": "table",

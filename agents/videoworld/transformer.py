@@ -8,6 +8,7 @@ the last position, as published.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,8 @@ from agents.videoworld.config import WorldConfig
 from agents.videoworld.layers import Residual
 from agents.videoworld.llama import KVCache, Llama
 from agents.videoworld.sequence import MARKERS, Kind, Layout, lay_out
+
+_OUTWARD = re.compile(r"\.(o_proj|down_proj|conv2)\.")  # what writes to the residual stream
 
 
 class DigitEmbedding(nn.Module):
@@ -123,6 +126,22 @@ class VideoTransformer(nn.Module):
                 continue
             nn.init.normal_(head.weight, std=0.02 / math.sqrt(2 * c.layers))
             nn.init.zeros_(head.bias)
+
+    def adopt(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights for this transformer from those of one that is shallower or has no outlook.
+
+        The blocks and layers that it lacks stand behind its own and change nothing at first: what they add to the
+        residual stream is zero (as in Net2Net, Chen et al. 2016). Nothing else is made up.
+        """
+        grown = dict(tensors)
+        depths = {part: _depth(part, tensors) for part in ("backbone.layers.", "stem.blocks.")}
+        for key, own in self.state_dict().items():
+            part = next((part for part in depths if key.startswith(part)), None)
+            if part is not None and depths[part] and int(key.removeprefix(part).partition(".")[0]) >= depths[part]:
+                grown[key] = torch.zeros_like(own) if _OUTWARD.search(key) else own
+            elif key.startswith("outlook_head."):
+                grown.setdefault(key, own)
+        return grown
 
     # -- pieces ------------------------------------------------------------------------------------------------------
 
@@ -297,3 +316,9 @@ class VideoTransformer(nn.Module):
         """The embedding (dim,) of a slot's kind, which is all a marker says; with markers no other slot has one."""
         weight = self.kind_embedding.weight[kind]
         return weight * (not self.config.markers or kind in MARKERS)
+
+
+def _depth(part: str, tensors: dict[str, Tensor]) -> int:
+    """How many numbered modules stand under the name `part`."""
+    numbers = [int(key.removeprefix(part).partition(".")[0]) for key in tensors if key.startswith(part)]
+    return max(numbers, default=-1) + 1

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from agents.checkpoint import CheckpointError, load_into
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.sampling import GREEDY, Sampler
@@ -281,6 +282,39 @@ def test_the_outlook_is_learned_from_the_last_frame_alone() -> None:
     tokenizer = FrameTokenizer(TokenizerConfig.preset("tiny", frame_size=32)).eval()
     with pytest.raises(ValueError, match="without an outlook"):
         VideoWorld(tokenizer, transformer(TINY)).outlook(torch.zeros(1, 1, 32, 32, 3, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("name", ["spatial-parallel", "spatial-causal", "outlook", "as-published"])
+def test_a_deeper_transformer_begins_where_a_shallower_one_ended(name: str) -> None:
+    """Same outputs at first; then its new blocks learn too."""
+    shallow = transformer(CONFIGS[name])
+    more = {"layers": 3} | ({"stem_blocks": 2} if CONFIGS[name].stem_blocks else {})
+    deep = VideoTransformer(replace(CONFIGS[name], **more))
+    load_into(deep, deep.adopt(shallow.state_dict()))
+    ids, codes, _ = clip(CONFIGS[name], 1)
+    inputs = (ids[:, :-1], codes, ids[:, -1], None, ids[:, -1])
+    before, after = (model.read(ids[:, :1], codes[:, :0]).hidden for model in (shallow, deep))
+    torch.testing.assert_close(before, after)
+    optimizer = torch.optim.Adam(deep.parameters(), 0.01)
+    begun = {key: value.clone() for key, value in deep.state_dict().items()}
+    for _ in range(3):
+        optimizer.zero_grad()
+        deep(*inputs)[0].backward()
+        optimizer.step()
+    late = {key for key in begun if key.startswith("backbone.layers.2.") and key.endswith("proj.weight")}
+    assert late and all(not torch.equal(begun[key], deep.state_dict()[key]) for key in late)
+
+
+def test_only_missing_depth_is_made_up() -> None:
+    deep, weights = VideoTransformer(replace(TINY, layers=2)), transformer(TINY).state_dict()
+    damaged = {key: value for key, value in weights.items() if key != "backbone.layers.0.mlp.up_proj.weight"}
+    with pytest.raises(CheckpointError, match="lacks the tensor 'backbone.layers.0.mlp.up_proj.weight'"):
+        load_into(deep, deep.adopt(damaged))
+    with pytest.raises(CheckpointError, match="unexpected tensor"):
+        load_into(transformer(TINY), transformer(TINY).adopt(deep.state_dict()))
+    no_stem = VideoTransformer(replace(TINY, stem_blocks=0))
+    with pytest.raises(CheckpointError, match="lacks the tensor 'stem"):
+        load_into(transformer(TINY), transformer(TINY).adopt(no_stem.state_dict()))
 
 
 # -- codes -----------------------------------------------------------------------------------------------------------

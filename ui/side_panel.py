@@ -7,8 +7,9 @@ import pygame
 from agents.agent import Candidate, Frame, Thought
 from envs.go.coords import point_to_gtp
 from envs.go.rules import BLACK, WHITE, colour_name
-from ui.match import Match, Played
+from ui.match import Match
 from ui.theme import Theme
+from ui.thoughts import Considered
 from ui.widgets import Button, draw_bar, draw_text, frame_surface, stone_surface, wrap
 
 _BUTTONS_PLAYING = (("pass", "Pass"), ("undo", "Undo"), ("resign", "Resign"), ("new", "New game"), ("help", "Help"))
@@ -150,7 +151,7 @@ class SidePanel:
         dots = "." * (1 + int(seconds * 2.5) % 3)
         return ("loading" if match.loading else "thinking") + dots.ljust(3, "\u2008")
 
-    def _draw_frames(self, surface: pygame.Surface, match: Match, played: Played | None, seconds: float) -> None:
+    def _draw_frames(self, surface: pygame.Surface, match: Match, played: Considered | None, seconds: float) -> None:
         rect = self._frames
         side = min((rect.width - _GAP) // 2, rect.height - self._caption)
         if side < 32:
@@ -181,7 +182,7 @@ class SidePanel:
         pygame.draw.rect(surface, self.theme.edge, place, width=1)
         return place
 
-    def _draw_candidates(self, surface: pygame.Surface, match: Match, played: Played | None) -> None:
+    def _draw_candidates(self, surface: pygame.Surface, match: Match, played: Considered | None) -> None:
         rect, line, muted = self._candidates, self.text + 10, self.theme.muted
         if rect.height < 2 * line:
             return

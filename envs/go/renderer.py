@@ -63,6 +63,12 @@ class BoardGeometry:
         if not 4 <= self.cell <= 64:
             raise UserError(f"a cell of {self.cell} px is outside 4 to 64")
 
+    @classmethod
+    def of_frame(cls, frame_size: int, size: int) -> BoardGeometry:
+        """The geometry of frames `frame_size` px wide that show `size` points a side; UserError if there is none."""
+        paper = cls(size, "paper")
+        return paper if paper.frame_size == frame_size else cls(size, cell=frame_size // cls(size).cells)
+
     @property
     def cells(self) -> int:
         """Tiles per side."""

@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from envs.errors import UserError
 
 if TYPE_CHECKING:
+    from agents.go_agent import GoModel
     from agents.players import BackgroundPlayer, Player
     from envs.go.gtp import GtpServer
+    from ui.lobby import Lobby, Setup
     from ui.match import Match
 
 logger = logging.getLogger(__name__)
@@ -32,15 +34,14 @@ NAME = "VideoWorld"
 VERSION = "0.20.0"  # Lizzie wants a second number of 15 or more
 DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "checkpoints" / "go9-small"
 DEFAULT_SIZE = 9
-DEFAULT_KOMI, HANDICAP_KOMI = 7.0, 0.5
-WATCHING_PACE = 0.6  # seconds between the moves of a game to watch in the window, at least
 
 OVERVIEW = """\
 usage: play.py MODE [options]
 
   play.py go                    play Go against the agent in a window (in the terminal where there is no display)
   play.py go --color white      the agent begins
-  play.py go --vs self          watch the agent play itself; also --vs random and --vs gnugo
+  play.py go --vs self          watch the agent play itself; also --vs gnugo, a checkpoint or any GTP engine
+  play.py go GAME.sgf           look at a game with the agent's thoughts, and play on from any move
   play.py gtp                   a GTP engine for Sabaki and other Go programs
 
 play.py MODE --help lists the options of a mode.
@@ -82,6 +83,14 @@ def temperature(text: str) -> float:
     return number
 
 
+def seconds(text: str) -> float:
+    """Return a finite number above zero; argparse shows the error."""
+    number = finite_number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is no time to think; give seconds above zero")
+    return number
+
+
 def agent_options() -> argparse.ArgumentParser:
     """Return the options that every mode with a Go agent has."""
     options = argparse.ArgumentParser(add_help=False)
@@ -109,14 +118,17 @@ def go_parser() -> argparse.ArgumentParser:
     what = "Play Go against the agent, or watch it play."
     parser = _Parser("play.py go", description=what, parents=[agent_options()], allow_abbrev=False)
     add = parser.add_argument
+    add("game", type=Path, nargs="?", metavar="GAME.sgf", help="a game to look at instead")
     add(
-        "--vs", choices=("human", "self", "random", "gnugo"), default="human",
-        help="who plays the agent (default: human, which is you)",
+        "--vs", default="human", metavar="WHO",
+        help="who plays the agent: human (the default, which is you), self, random, gnugo, pachi, katago, a checkpoint "
+        "folder, or the command of a GTP engine in quotes",
     )  # fmt: skip
     add(
         "--color", choices=("black", "white", "random"), default="black",
         help="your colour; in a game to watch, the agent's (default: black)",
     )  # fmt: skip
+    add("--time", type=seconds, metavar="SECONDS", help="for each move of an engine that knows time settings")
     add("--handicap", type=whole_number, default=0, metavar="N", help="Black's stones at the start (default: none)")
     add(
         "--ui", choices=("auto", "window", "terminal"), default="auto",
@@ -175,6 +187,14 @@ def board_size(args: argparse.Namespace) -> int:
     return own
 
 
+@functools.lru_cache(maxsize=1)
+def networks(checkpoint: Path) -> GoModel:
+    """The networks of a checkpoint, loaded once: each game with other settings gets an agent of its own around them."""
+    from agents.go_agent import load_go_model
+
+    return load_go_model(checkpoint)
+
+
 def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
     """Load the agent of --checkpoint as a player; runs in a thread, and only here torch is imported."""
     from agents.analysis import GoAnalyst
@@ -182,7 +202,9 @@ def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
     from agents.players import AgentPlayer
     from envs.go.renderer import renderer_for
 
-    agent = GoAgent.load(args.checkpoint, temperature=args.temperature, symmetries=args.symmetries, seed=seed)
+    agent = GoAgent(
+        networks(args.checkpoint), temperature=args.temperature, symmetries=args.symmetries, seed=seed, name=NAME
+    )
     if agent.size != size:
         raise UserError(f"the checkpoint {args.checkpoint} plays {agent.size}x{agent.size}; give --size {agent.size}")
     renderer = renderer_for(agent.geometry)
@@ -196,51 +218,39 @@ def agent_in_background(args: argparse.Namespace, size: int, seed: int) -> Backg
     return BackgroundPlayer(NAME, lambda: load_agent(args, size, seed))
 
 
-def opponent_in(mode: str, agent: Player, seed: int) -> Player | None:
-    """Return who plays the agent with `--vs mode`; None is the human."""
-    from agents.players import BackgroundPlayer, EnginePlayer, RandomPlayer
-    from envs.go.engines import GtpEngine
-
-    if mode == "gnugo":
-        return BackgroundPlayer("GNU Go", lambda: EnginePlayer(GtpEngine("gnugo")))
-    return {"human": None, "self": agent, "random": RandomPlayer(seed)}[mode]
-
-
 def play_go(args: argparse.Namespace) -> None:
-    """Set up the match that the options ask for and show it until it is closed."""
-    from envs.go.engines import find_engine
-    from envs.go.rules import BLACK, WHITE, GoGame, opponent
-    from ui.match import Match
+    """Set up what the options ask for and show it until it is closed."""
+    from envs.go.rules import BLACK, WHITE
+    from ui.lobby import Lobby, Setup, seats_for
     from ui.record import GameRecord
+    from ui.review import read_record
 
     # Every mistake is found before anything slow begins.
     size = board_size(args)
-    komi = args.komi if args.komi is not None else HANDICAP_KOMI if args.handicap else DEFAULT_KOMI
-    # Engines know the simple ko only; among ourselves no position may come back, so that every game ends.
-    ko_rule = "simple" if args.vs == "gnugo" else "positional"
-    new_game = functools.partial(GoGame, size, komi=komi, ko_rule=ko_rule, handicap=args.handicap)
-    new_game()
-    if args.vs == "gnugo":
-        find_engine("gnugo")
+    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
+    own = {"black": BLACK, "white": WHITE, "random": random.Random(seed).choice((BLACK, WHITE))}[args.color]
+    black, white = seats_for(args.vs, own)
+    setup = Setup(
+        black, white, komi=args.komi, handicap=args.handicap, temperature=args.temperature, symmetries=args.symmetries
+    )
+
+    def load(wanted: Setup) -> Player:
+        options = {**vars(args), "temperature": wanted.temperature, "symmetries": wanted.symmetries}
+        return load_agent(argparse.Namespace(**options), size, seed)
+
+    lobby = Lobby(size, load, agent_name=NAME, seed=seed, sgf=args.sgf, seconds=args.time)
+    lobby.check(setup)
+    if args.game is not None:
+        read_record(args.game)
     if args.ui == "window" and (problem := display_problem()):
         raise UserError(f"{problem}; use --ui terminal")
-    record = GameRecord(args.sgf)
-    if args.sgf is not None and record.path != args.sgf:
-        tell(f"{args.sgf} exists and stays as it is; this game is saved to {record.path}.")
-
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
-    colours = {"black": BLACK, "white": WHITE, "random": random.Random(seed).choice((BLACK, WHITE))}
-    agent = agent_in_background(args, size, seed)
-    other = opponent_in(args.vs, agent, seed)
-    # --color is the human's where there is one, else the agent's.
-    own = opponent(colours[args.color]) if other is None else colours[args.color]
-    match = Match(new_game, {own: agent, opponent(own): other}, record=record)
+    if args.sgf is not None and (place := GameRecord(args.sgf).path) != args.sgf:
+        tell(f"{args.sgf} exists and stays as it is; this game is saved to {place}.")
     try:
-        show(match, args.ui)
+        show(lobby, setup, args)
     finally:
-        match.close()
-        if record.written:
-            tell(f"The game is saved in {record.path}.")
+        if lobby.record is not None and lobby.record.written:
+            tell(f"The game is saved in {lobby.record.path}.")
 
 
 def display_problem() -> str | None:
@@ -251,28 +261,42 @@ def display_problem() -> str | None:
     return None
 
 
-def show(match: Match, ui: str) -> None:
+def show(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> None:
     """Run the window or the terminal board; "auto" takes the terminal where no window can be opened, and says so."""
-    from ui.terminal import TerminalBoard
-
-    if ui != "terminal":
+    if args.ui != "terminal":
         problem = display_problem()
         if problem is None:
             os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on stdout
             from ui.board_window import BoardWindow, NoDisplayError
+            from ui.settings import Settings
 
             try:
-                window = BoardWindow(match)
+                window = BoardWindow(lobby=lobby, setup=setup, settings=Settings.load(), size=None)
             except NoDisplayError as error:
-                if ui == "window":
+                if args.ui == "window":
                     raise
                 problem = str(error).partition(";")[0]
             else:
-                match.pace = WATCHING_PACE
+                if args.explicit:
+                    window.show(open_match(lobby, setup, args))
                 window.run()
                 return
         tell(f"Playing in the terminal: {problem}.")
-    TerminalBoard(match).run()
+    from ui.terminal import TerminalBoard
+
+    match = open_match(lobby, setup, args)
+    try:
+        TerminalBoard(match).run()
+    finally:
+        match.close()
+
+
+def open_match(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> Match:
+    """Start the match that the options ask for, with the game to look at, if one is named."""
+    match = lobby.open(setup)
+    if args.game is not None:
+        match.open_record(args.game)
+    return match
 
 
 def serve_gtp(args: argparse.Namespace) -> None:
@@ -308,10 +332,11 @@ def serve_gtp(args: argparse.Namespace) -> None:
 def gtp_server(args: argparse.Namespace) -> GtpServer:
     """Return the engine behind GTP; its model is being loaded."""
     from envs.go.gtp import GtpServer
+    from ui.lobby import EVEN_KOMI
 
     size = board_size(args)
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
-    komi = args.komi if args.komi is not None else DEFAULT_KOMI
+    komi = args.komi if args.komi is not None else EVEN_KOMI
     return GtpServer(agent_in_background(args, size, seed), size=size, komi=komi, name=NAME, version=VERSION)
 
 
@@ -337,7 +362,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words[0] not in MODES:
             raise UserError(f"there is no mode {words[0]!r}; choose {' or '.join(MODES)}")
         parser, run = MODES[words[0]]
-        run(parser().parse_args(words[1:]))
+        args = parser().parse_args(words[1:])
+        # Whoever names nothing but the agent is asked the rest on the start screen.
+        args.explicit = any(word.partition("=")[0] != "--checkpoint" for word in words[1:] if word.startswith("--"))
+        args.explicit = args.explicit or getattr(args, "game", None) is not None
+        run(args)
     except UserError as error:
         tell(f"play.py: {error}")
         return 2

@@ -238,17 +238,34 @@ class BackgroundPlayer:
     The window opens and the GTP server answers while the model is read from disk.
     """
 
-    def __init__(self, name: str, load: Callable[[], Player]) -> None:
-        """Start loading at once. `name` serves until the player is there and brings its own."""
+    def __init__(
+        self, name: str, load: Callable[[], Player], *, again: type[Exception] | tuple[type[Exception], ...] = ()
+    ) -> None:
+        """Start loading at once. `name` serves until the player is there and brings its own.
+
+        After an error of the kind `again` the next question loads anew: an engine may start the second time.
+        """
         self.name = name
         self._load = load
+        self._again = again
         self._player: Player | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._told = False  # whether the error was raised
         self.error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name=f"load {name}", daemon=True)
+        self._start()
+
+    def _start(self) -> None:
+        self.error, self._told = None, False
+        self._done.clear()
+        self._thread = threading.Thread(target=self._run, name=f"load {self.name}", daemon=True)
         self._thread.start()
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the player could not be loaded and asking again will not help."""
+        return self.error is not None and not isinstance(self.error, self._again)
 
     @property
     def loading(self) -> bool:
@@ -257,8 +274,11 @@ class BackgroundPlayer:
 
     def choose(self, game: GoGame, colour: int | None = None) -> Decision:
         """Wait until the player is loaded and let it choose; raises what loading raised."""
+        if self._told and isinstance(self.error, self._again):
+            self._start()
         self._done.wait()
         if self.error is not None:
+            self._told = True
             raise self.error
         assert self._player is not None
         return self._player.choose(game, colour)

@@ -18,9 +18,11 @@ import play
 from agents.players import AgentPlayer, EnginePlayer
 from envs.go.engines import GtpEngine
 from envs.go.rules import BLACK, WHITE, GoGame
-from envs.go.sgf import read_sgf
+from envs.go.sgf import read_sgf, write_sgf
 from tests.ui.fakes import FakeAgent
+from ui.board_window import WATCHING_PACE, BoardWindow
 from ui.match import Match
+from ui.start_screen import StartScreen
 
 ROOT = Path(play.__file__).parent
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "SDL_VIDEODRIVER": ""}
@@ -56,6 +58,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Games of these tests belong to no person, and no display is there unless a test names one."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name, value in NO_DISPLAY.items():
         monkeypatch.setenv(name, value)
     yield
@@ -120,7 +123,12 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
         (["go", "--sgf", "."], [". is a folder"]),
         (["go", "--sgf", "n" * 300], ["games cannot be saved to nnn", "choose another name or place"]),
         (["go", "--colour", "black"], ["--colour"]),
-        (["go", "extra"], ["extra"]),
+        (["go", "extra"], ["cannot read extra", "check the file"]),
+        (["go", "--komi", "1e9"], ["komi 1e+09 does not fit a 9x9 board"]),
+        (["go", "--vs", " "], ["a player has no name"]),
+        (["go", "--vs", "nowhere/to be/found"], ["nowhere/to", "full path"]),
+        (["go", "--vs", "random,level=3"], ["'level=3'", "no option of random"]),
+        (["go", "--time", "0"], ["--time", "no time to think"]),
         (["gtp", "--vs", "self"], ["--vs"]),
     ],
 )
@@ -155,7 +163,7 @@ def test_a_broken_config(checkpoint: Path, text: str, capsys: pytest.CaptureFixt
 def seats_of(words: list[str], checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
     """The match that the front door would show."""
     shown: list[Match] = []
-    monkeypatch.setattr(play, "show", lambda match, ui: shown.append(match))
+    monkeypatch.setattr(play, "show", lambda *asked: shown.append(play.open_match(*asked)))
     assert play.main(["go", "--checkpoint", str(checkpoint), *words]) == 0
     return shown[0]
 
@@ -224,10 +232,53 @@ def test_a_display_that_does_not_answer(
 
 def test_the_window_opens(checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    opened: list[Match] = []
-    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window.match))
+    opened: list[BoardWindow] = []
+    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window))
     assert play.main(["go", "--checkpoint", str(checkpoint), "--ui", "window"]) == 0
-    assert opened[0].pace == play.WATCHING_PACE
+    match = opened[0].match
+    assert match is not None and match.pace == WATCHING_PACE and match.foresight == 4
+    match.close()
+
+
+def test_without_options_the_window_asks_who_plays(
+    checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    opened: list[BoardWindow] = []
+    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window))
+    assert play.main(["go", "--checkpoint", str(checkpoint)]) == 0
+    assert opened[0].match is None and isinstance(opened[0].screen, StartScreen)
+
+
+def test_a_game_to_look_at(
+    checkpoint: Path, tmp_path: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = GoGame(9)
+    game.play(40)
+    path = write_sgf(game, tmp_path / "theirs.sgf")
+    match = seats_of([str(path)], checkpoint, monkeypatch)
+    assert match.wait(20) and match.review is not None and match.review.path == path
+    match.close()
+
+
+def test_engines_get_their_time(
+    checkpoint: Path, fake_agent: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "heard"
+    engine = tmp_path / "engine"
+    engine.write_text(
+        f"#!/bin/sh\nwhile read -r number line; do\necho $line >> {log}\ncase $line in\n"
+        "list_commands) printf '=%s genmove\\ntime_settings\\n\\n' $number;;\n"
+        "genmove*) printf '=%s E5\\n\\n' $number;;\n*) printf '=%s\\n\\n' $number;;\nesac\ndone\n"
+    )
+    engine.chmod(0o755)
+    match = seats_of(["--vs", str(engine), "--time", "3", "--color", "white"], checkpoint, monkeypatch)
+    end = time.monotonic() + 20
+    while not match.game.history:
+        assert time.monotonic() < end
+        match.poll(0.05)
+    match.close()
+    assert "time_settings 0 3 1" in log.read_text() and match.names[BLACK] == "engine"
 
 
 def test_an_existing_record_is_left_alone(

@@ -10,6 +10,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from agents.agent import RESIGN, Decision
 from agents.players import BackgroundPlayer, Player
@@ -42,6 +43,7 @@ class Match(Reviewing):
         human_name: str = "You",
         pace: float = 0.0,
         foresight: int = 0,
+        copies: Path = Path(),
         max_moves: int | None = None,
     ) -> None:
         """Start the first game.
@@ -54,6 +56,7 @@ class Match(Reviewing):
             human_name: what the human is called.
             pace: seconds between the moves of a watched game at least, so that people can follow.
             foresight: see above.
+            copies: the folder in which `save_as` puts copies.
             max_moves: a watched game is stopped and counted after so many moves; default 4 * N * N.
         """
         super().__init__()
@@ -63,6 +66,7 @@ class Match(Reviewing):
         self.human_name = human_name
         self.pace = pace
         self.foresight = foresight
+        self.copies = copies
         self.record = record
         self.failure: Exception | None = None
         self._closed = False
@@ -269,7 +273,7 @@ class Match(Reviewing):
 
     def _fail(self, seat: Player | None, error: Exception) -> None:
         """A player that cannot be loaded ends the match; other trouble is told, and the players rest."""
-        if seat is None or not isinstance(error, UserError) or (isinstance(seat, BackgroundPlayer) and seat.error):
+        if seat is None or not isinstance(error, UserError) or (isinstance(seat, BackgroundPlayer) and seat.hopeless):
             self.failure = error
             return
         self.paused = not self.human_to_move

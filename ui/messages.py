@@ -46,11 +46,11 @@ def sentence_of(match: Standing) -> Message:
 
 def place_in(review: Review) -> str:
     """Which position of which game is looked at, with the record's comment on it."""
-    title = f"{review.title}: " if review.title else ""
+    title = f"{review.title}: m" if review.title else "M"
     comment = f" {review.comment}" if review.comment else ""
     if review.ply == 0:
-        return f"{title}the start, {review.length} moves follow.{comment}"
+        return f"{title}ove 0 of {review.length}, the start.{comment}"
     move = review.shown.history[-1]
     where = point_to_gtp(move.point, review.shown.size)
     end = f" {review.result}." if review.result and review.ply == review.length else ""
-    return f"{title}move {review.ply} of {review.length}, {colour_name(move.colour)} {where}.{end}{comment}"
+    return f"{title}ove {review.ply} of {review.length}, {colour_name(move.colour)} {where}.{end}{comment}"

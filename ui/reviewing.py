@@ -8,7 +8,7 @@ from pathlib import Path
 from envs.errors import UserError
 from envs.go.rules import GoGame
 from envs.go.sgf import SgfGame
-from ui.messages import WARNING, Message
+from ui.messages import INFO, WARNING, Message
 from ui.record import save_copy
 from ui.review import Review, read_record
 from ui.standing import Standing
@@ -81,14 +81,14 @@ class Reviewing(Standing):
         self.message = Message(f"A new game goes on from move {len(game.history)}; the other one stays as it is saved.")
         return True
 
-    def save_as(self, folder: Path) -> bool:
-        """Write a copy of the game that is shown, to its end, into `folder`, and tell where."""
+    def save_as(self) -> bool:
+        """Write a copy of the game that is shown, to its end, into the folder for copies, and tell where."""
         if self.review is None or self.review.own:
             result, comments = self.result, self.thoughts.comments(self.game)
         else:
             result, comments = self.review.result, list(self.review.comments[1:])
         try:
-            path = save_copy(self.line, folder, self.shown_names, result, comments)
+            path = save_copy(self.line, self.copies, self.shown_names, result, comments)
         except UserError as error:
             return self._refuse(str(error))
         self.message = Message(f"A copy is saved as {path}.")
@@ -125,10 +125,12 @@ class Reviewing(Standing):
         self.message = Message(" ".join(about))
         return True
 
-    # What the match itself does
+    def tell(self, text: str, kind: str = INFO) -> None:
+        """Say something in the status line until something else happens."""
+        self.message = Message(text, kind)
 
     def _refuse(self, text: str) -> bool:
-        self.message = Message(text, WARNING)
+        self.tell(text, WARNING)
         return False
 
     def _start_over(self, game: GoGame, thoughts: ThoughtLog) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 
 from agents.players import BackgroundPlayer, Player
 from envs.errors import UserError
@@ -11,7 +14,7 @@ from ui.adviser import Adviser
 from ui.counting import winner_of
 from ui.messages import Message, sentence_of
 from ui.record import GameRecord
-from ui.review import Review, rewound
+from ui.review import Review
 from ui.thinker import Answer, Thinker
 from ui.thoughts import Considered, ThoughtLog
 
@@ -25,6 +28,7 @@ class Standing:
         seats: colour -> player, None for the human.
         adviser: the agent that moves for the human when asked and judges what is looked at; None: nobody does.
         foresight: how many frames the agent imagines for people to see; 0 leaves it at those of its decisions.
+        copies: the folder in which `save_as` puts copies.
         review: the look at another position that is shown now; None shows the game itself.
         paused: whether the players rest: a watched game that was halted, or a player that could not go on.
         trouble: why a player could not go on, until it is asked again; None while all is well.
@@ -40,6 +44,7 @@ class Standing:
     seats: dict[int, Player | None]
     adviser: Player | None
     foresight: int
+    copies: Path
     review: Review | None
     record: GameRecord | None
     human_name: str
@@ -175,10 +180,9 @@ class Standing:
         """Whether the players of this match, and the adviser, play on boards of this game's size."""
         return game.size == self._own_size
 
-    def stones_after(self, ply: int) -> list[int] | None:
-        """The stones after `ply` moves of the game that is shown, point by point; None if it has not come so far."""
-        line = self.line
-        return rewound(line, ply).stones.reshape(-1).tolist() if 0 <= ply <= len(line.history) else None
+    def stones_after(self, ply: int) -> np.ndarray | None:
+        """The stones (N, N) after `ply` moves of the game that is shown; None if it has not come so far."""
+        return self.line.stones_after(ply) if 0 <= ply <= len(self.line.history) else None
 
     def _plies_to_undo(self) -> int:
         if self.human is None or all(seat is None for seat in self.seats.values()):

@@ -19,6 +19,7 @@ from envs.go.renderer import star_points
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, colour_name
 from ui.keymap import action_for_word, keymap_rows
 from ui.match import INFO, RESULT, WARNING, Match
+from ui.thoughts import rejection_clause
 
 _STYLES = {INFO: "default", WARNING: "bold red", RESULT: "bold yellow"}
 _SHOWN_CANDIDATES = 5
@@ -34,7 +35,12 @@ class TerminalBoard:
     def __init__(self, match: Match, *, lines: TextIO | None = None, console: Console | None = None) -> None:
         """`lines` gives moves and words, by default stdin; the board goes to `console`, by default stdout."""
         self.match = match
-        self._verbs = {"pass": match.pass_turn, "undo": match.undo, "resign": match.resign, "new": match.new_game}
+        self._verbs = {
+            "pass": match.pass_turn, "undo": match.undo, "redo": match.redo, "play_for_me": match.play_for_me,
+            "resign": match.resign, "new": match.new_game, "save": match.save_as, "previous": match.look_back,
+            "next": match.look_on, "first": match.look_first, "last": match.look_last,
+            "play_on": match.play_on_here, "leave": match.leave_review,
+        }  # fmt: skip
         self._lines = sys.stdin if lines is None else lines
         if isinstance(self._lines, io.TextIOWrapper):
             # Bytes in another encoding are a wrong word like any other, and backslashes show on every terminal.
@@ -48,7 +54,7 @@ class TerminalBoard:
         Raises the match's failure, and its trouble in a watched game: there is nobody at hand to ask again.
         """
         try:
-            if self.match.human is None:
+            if self.match.human is None and not self.match.opening:
                 self._watch()
             else:
                 self._play()
@@ -99,7 +105,7 @@ class TerminalBoard:
         refused = match.status.kind == WARNING
         if refused:
             self._say(match.status.text, WARNING)
-        waiting = match.thinking
+        waiting = match.thinking or match.opening
         if waiting or not match.prepared:
             with self.console.status(match.status.text):
                 match.wait()
@@ -130,22 +136,27 @@ class TerminalBoard:
     def _show(self) -> None:
         self.console.print()
         table = Table.grid(padding=(0, 3))
-        table.add_row(board_drawing(self.match.game, self.match.dead, self._any_letter()), self._thoughts())
+        table.add_row(board_drawing(self.match.shown, self._dead(), self._any_letter()), self._thoughts())
         self.console.print(table)
         status = self.match.status
         self._say(status.text, status.kind)
 
+    def _dead(self) -> frozenset[int]:
+        return self.match.dead if self.match.counting else frozenset()
+
     def _thoughts(self) -> Text | Table:
         match, table = self.match, Table.grid(padding=(0, 1))
+        shown, names = match.shown, match.shown_names
         for colour in (BLACK, WHITE):
-            turn = ">" if not match.is_over and match.game.to_move == colour else " "
-            line = f"{turn} {colour_name(colour)}: {match.names[colour]}, {match.game.captures[colour]} captured"
+            over = match.is_over and match.review is None
+            turn = ">" if not over and shown.to_move == colour else " "
+            line = f"{turn} {colour_name(colour)}: {names[colour]}, {shown.captures[colour]} captured"
             table.add_row(Text(line, style="bold" if turn == ">" else "default"))
-        table.add_row(Text(f"  komi {match.game.komi:g}, move {len(match.game.history)}"))
-        played = match.last_decision
+        table.add_row(Text(f"  komi {shown.komi:g}, move {len(shown.history)}"))
+        played = match.considered
         if played is None:
             return table
-        size, thought = match.game.size, played.decision.thought
+        size, thought = shown.size, played.decision.thought
         table.add_row("")
         table.add_row(Text(f"{played.name}, move {played.ply + 1}, {thought.milliseconds:.0f} ms:", style="bold"))
         full = "█" if self._any_letter() else "#"
@@ -155,7 +166,7 @@ class TerminalBoard:
             line = f"  {point_to_gtp(candidate.point, size):<5}{100 * candidate.probability:5.1f} % {bar}"
             table.add_row(Text(line, style=style))
         for rejected in thought.rejected[:2]:
-            line = f"  could not have {point_to_gtp(rejected.point, size)}: {rejected.reason}"
+            line = f"  {rejection_clause(rejected, size)}"
             table.add_row(Text(line, style="dim"))
         return table
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 import pygame
 import pytest
 
-from ui.keymap import BINDINGS, CLOSE_KEY, action_for_word, key_label, keymap_markdown, keymap_rows
+from ui.keymap import (
+    BINDINGS,
+    POINTER,
+    Chord,
+    action_for_word,
+    chords,
+    key_label,
+    keymap_markdown,
+    keymap_rows,
+    parse_chord,
+)
 
 
 def test_keys_and_words_are_used_once() -> None:
-    keys = [key for binding in BINDINGS for key in binding.keys] + [CLOSE_KEY]
+    keys = [key for binding in BINDINGS for key in binding.keys]
     words = [binding.word for binding in BINDINGS if binding.word]
     assert len(keys) == len(set(keys)) and len(words) == len(set(words))
     assert len({binding.action for binding in BINDINGS}) == len(BINDINGS)
@@ -19,7 +29,7 @@ def test_pygame_knows_every_key() -> None:
     pygame.display.init()  # key names need it
     for binding in BINDINGS:
         for key in binding.keys:
-            assert key == "click" or pygame.key.key_code(key) > 0
+            assert key in POINTER or pygame.key.key_code(parse_chord(key).key) > 0
     pygame.display.quit()
 
 
@@ -32,6 +42,12 @@ def test_words(text: str, action: str | None) -> None:
 
 def test_labels() -> None:
     assert [key_label(key) for key in ("u", "f11", "backspace", "f")] == ["U", "F11", "Backspace", "F"]
+    assert [key_label(key) for key in ("ctrl+shift+z", "page up")] == ["Ctrl-Shift-Z", "Page up"]
+
+
+def test_chords() -> None:
+    assert parse_chord("ctrl+shift+z") == Chord("z", ctrl=True, shift=True) and parse_chord("u") == Chord("u")
+    assert len(chords()) == sum(key not in POINTER for binding in BINDINGS for key in binding.keys)
 
 
 def test_markdown_has_a_row_for_every_binding() -> None:

@@ -153,7 +153,7 @@ def test_going_through_ones_own_game(start: Start) -> None:
         match.wait(20)
     assert match.look_back() and match.review is not None and match.shown_ply == 3
     assert match.shown.stones.sum() and len(match.game.history) == 4, "the game itself stays"
-    assert match.status.text == "move 3 of 4, Black D4."
+    assert match.status.text == "Move 3 of 4, Black D4."
     assert not match.play(at("E5")) and "Escape returns" in match.status.text
     for verb in (match.undo, match.redo, match.pass_turn, match.resign, match.toggle_pause, match.play_for_me):
         assert not verb() and len(match.game.history) == 4
@@ -197,9 +197,9 @@ def test_the_frames_to_come_are_imagined_after_the_agents_move(start: Start) -> 
     boards = last.decision.thought.imagined_boards
     assert boards is not None and boards.shape == (4, 9, 9) and len(match.game.history) == 2
     real = match.stones_after(2)
-    assert real is not None and differing_points(boards[0], np.array(real)) == (frozenset(), 1.0)
+    assert real is not None and differing_points(boards[0], real) == (frozenset(), 1.0)
     assert match.stones_after(3) is None
-    assert differing_points(boards[1], np.array(real))[1] == pytest.approx(80 / 81)
+    assert differing_points(boards[1], real)[1] == pytest.approx(80 / 81)
 
 
 # Records
@@ -346,13 +346,13 @@ def test_two_windows_on_one_file_never_write_over_each_other(tmp_path: Path) -> 
 
 
 def test_saving_a_copy(start: Start, tmp_path: Path) -> None:
-    match = start(None, ScriptedPlayer([at("G7")]))
+    folder = tmp_path / "copies"
+    match = start(None, ScriptedPlayer([at("G7")]), copies=folder)
     match.play(at("C3"))
     match.wait(20)
-    folder = tmp_path / "copies"
-    assert not match.save_as(folder) and match.status.kind == WARNING, "there is no such folder"
+    assert not match.save_as() and match.status.kind == WARNING, "there is no such folder"
     folder.mkdir()
-    assert match.save_as(folder) and match.save_as(folder)
+    assert match.save_as() and match.save_as()
     copies = sorted(folder.iterdir())
     assert len(copies) == 2 and str(folder) in match.status.text
     assert all(points(read_sgf(copy).game) == points(match.game) for copy in copies)

@@ -1,0 +1,276 @@
+"""The game in the window: board, graph, panel and status line; clicks and keys become the match's verbs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pygame
+
+from envs.go.rules import NO_POINT
+from ui.board_view import BoardView
+from ui.match import Match
+from ui.messages import WARNING
+from ui.reviewing import PAGE
+from ui.screen import Surroundings, draw_status
+from ui.side_panel import SidePanel, mode_of
+from ui.theme import scale_of
+from ui.thought_panel import compare, ring_points
+from ui.thoughts import Considered
+from ui.timeline import Timeline
+from ui.widgets import draw_box, draw_text, frame_surface
+
+_SHOWN_CANDIDATES = 5
+_LEAST_SHOWN = 0.01  # candidates below this probability are not marked on the board
+_RESIGN_SECONDS = 3.0  # within which the second press has to come
+
+
+class GameScreen:
+    """Shows one match. `actions` are its verbs; the window adds its own."""
+
+    typing = False
+
+    def __init__(self, match: Match, surroundings: Surroundings, do: Callable[[str], None] | None = None) -> None:
+        """`do` carries out the actions of the panel's buttons; by default only the match's own are known."""
+        self.match = match
+        self.do = do or (lambda action: self.actions.get(action, lambda: None)())
+        self.surroundings = surroundings
+        self.board = BoardView(match.shown.size, surroundings.theme)
+        self.panel = SidePanel(surroundings.theme)
+        self.timeline = Timeline(surroundings.theme)
+        self.status = pygame.Rect(0, 0, 1, 1)
+        self.enlarged: int | None = None  # the imagined frame that is shown in place of the board
+        self.pointer = (-1, -1)
+        self._text = 14
+        self._laid_out: tuple[object, ...] = ()
+        self._resign_at = -_RESIGN_SECONDS
+        self._stones_heard = len(match.game.history)
+        self.actions: dict[str, Callable[[], object]] = {
+            "pass": match.pass_turn,
+            "undo": match.undo,
+            "redo": match.redo,
+            "play_for_me": match.play_for_me,
+            "resign": self._resign,
+            "pause": match.toggle_pause,
+            "new": match.new_game,
+            "previous": match.look_back,
+            "next": match.look_on,
+            "earlier": lambda: match.look_back(PAGE),
+            "later": lambda: match.look_on(PAGE),
+            "first": match.look_first,
+            "last": match.look_last,
+            "play_on": match.play_on_here,
+            "leave": self._leave,
+            "save": match.save_as,
+            "candidates": self._next_marks,
+            "numbers": self._toggle_numbers,
+        }
+
+    # Input
+
+    def handle(self, event: pygame.event.Event) -> bool:
+        """See `Screen`."""
+        if event.type == pygame.MOUSEMOTION:
+            before, self.pointer = self._hovered(), event.pos
+            return self._hovered() != before
+        if event.type == pygame.WINDOWLEAVE:
+            self.pointer = (-1, -1)
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self.pointer = event.pos
+            self._click(event.pos)
+        elif event.type == pygame.MOUSEWHEEL and event.y:
+            look = self.match.look_back if event.y > 0 else self.match.look_on
+            look(1)
+        elif event.type == pygame.DROPFILE:
+            self.match.open_record(Path(event.file))
+        else:
+            return False
+        return True
+
+    def _click(self, position: tuple[int, int]) -> None:
+        action = self.panel.action_at(position)
+        step = self.panel.thoughts.step_at(position)
+        ply = self.timeline.ply_at(position)
+        if action is not None:
+            self.do(action)
+        elif step is not None and self._imagined(step):
+            self.enlarged = None if self.enlarged == step else step
+        elif ply is not None:
+            self.match.look(ply)
+        elif self.enlarged is not None:
+            if self.board.rect.collidepoint(position):
+                self.enlarged = None
+        elif (point := self.board.point_at(position)) != NO_POINT:
+            self.match.play(point)
+
+    def _hovered(self) -> object:
+        """What the pointer is on, as far as it changes the picture."""
+        return (
+            self.panel.action_at(self.pointer),
+            self.panel.thoughts.step_at(self.pointer),
+            self.timeline.ply_at(self.pointer),
+            self.board.point_at(self.pointer),
+        )
+
+    def _resign(self) -> None:
+        match, now = self.match, time.monotonic()
+        may = match.review is None and match.human is not None and not match.is_over
+        if may and now - self._resign_at > _RESIGN_SECONDS:
+            self._resign_at = now
+            match.tell("Press R once more within three seconds to give the game up.", WARNING)
+        else:
+            self._resign_at = -_RESIGN_SECONDS
+            match.resign()
+
+    def _leave(self) -> None:
+        if self.enlarged is not None:
+            self.enlarged = None
+        else:
+            self.match.leave_review()
+
+    def _next_marks(self) -> None:
+        self.surroundings.settings.next_marks()
+
+    def _toggle_numbers(self) -> None:
+        settings = self.surroundings.settings
+        settings.numbers = not settings.numbers
+        settings.save()
+
+    def _imagined(self, step: int) -> Considered | None:
+        """The thought shown, if it holds the imagined frame `step`."""
+        considered = self.match.considered
+        imagined = considered.decision.thought.imagined if considered is not None else None
+        return considered if imagined is not None and step < len(imagined) else None
+
+    # What happens by itself
+
+    def poll(self) -> bool:
+        """See `Screen`; raises the match's failure."""
+        changed = self.match.poll()
+        if self.match.failure is not None:
+            raise self.match.failure
+        moves = len(self.match.game.history)
+        if moves == self._stones_heard + 1 and self.match.game.last_move < self.match.game.area:
+            self.surroundings.sounds.stone()
+        self._stones_heard = moves
+        return changed
+
+    def moves(self) -> bool:
+        """See `Screen`."""
+        return self.match.thinking or self.match.loading
+
+    # Picture
+
+    def draw(self, surface: pygame.Surface, seconds: float) -> None:
+        """See `Screen`."""
+        match, theme = self.match, self.surroundings.theme
+        self._lay_out(surface.get_size())
+        surface.fill(theme.background)
+        step = self.enlarged
+        considered = self._imagined(step) if step is not None else None
+        if step is not None and considered is not None:
+            self._draw_enlarged(surface, considered, step)
+        else:
+            self.enlarged = None
+            self._draw_board(surface)
+        self.timeline.draw(surface, match, self.pointer)
+        self.panel.draw(surface, match, self.pointer, seconds)
+        hint = "click dead stones    H: keys" if match.counting else "H: keys"
+        draw_status(surface, self.status, match.status, hint, theme, self._text)
+
+    def _draw_board(self, surface: pygame.Surface) -> None:
+        match, settings = self.match, self.surroundings.settings
+        considered = match.considered
+        marked = considered is not None and settings.marks != "off" and not match.counting
+        thought = considered.decision.thought if considered is not None and marked else None
+        candidates = thought.candidates[:_SHOWN_CANDIDATES] if thought is not None else ()
+        self.board.draw(
+            surface,
+            match.shown,
+            ghost=self.ghost(),
+            candidates=[candidate for candidate in candidates if candidate.probability >= _LEAST_SHOWN],
+            heat=thought.probabilities if thought is not None and settings.marks == "heat" else None,
+            numbers=settings.numbers,
+            dead=match.dead if match.counting else (),
+            owners=match.game.area_owner(match.dead) if match.counting else None,
+        )
+
+    def _draw_enlarged(self, surface: pygame.Surface, considered: Considered, step: int) -> None:
+        """An imagined frame in place of the board, with what came differently ringed."""
+        imagined, rect, theme = considered.decision.thought.imagined, self.board.rect, self.surroundings.theme
+        assert imagined is not None
+        bar = pygame.Rect(rect.left, rect.top, rect.width, round(2.2 * self._text))
+        frame = pygame.Rect(0, 0, rect.height - bar.height, rect.height - bar.height)
+        frame.midbottom = rect.midbottom
+        draw_box(surface, rect, theme.panel, max(4, self._text // 2))
+        surface.blit(frame_surface(imagined[step], frame.width), frame)
+        moves = "1 move" if step == 0 else f"{step + 1} moves"
+        words = f"imagined, {moves} ahead"
+        found = compare(self.match, considered, step)
+        if found is not None:
+            words += f"; {100 * found[1]:.0f} % of the points came that way"
+            ring_points(surface, frame, considered, found[0], theme.differs)
+        left = (bar.left + self._text, bar.centery)
+        right = draw_text(
+            surface, "Esc: back", (bar.right - self._text, bar.centery), self._text, theme.muted, anchor="midright"
+        ).left
+        width = max(1, right - left[0] - self._text)
+        draw_text(surface, words, left, self._text, theme.text, anchor="midleft", bold=True, width=width)
+
+    def ghost(self) -> int:
+        """The point under the pointer if the human may play there now."""
+        match = self.match
+        point = self.board.point_at(self.pointer)
+        away = match.review is not None or self.enlarged is not None
+        if point == NO_POINT or away or not match.human_to_move or not match.prepared:
+            return NO_POINT
+        return point if match.game.why_illegal(point) is None else NO_POINT
+
+    def _lay_out(self, size: tuple[int, int]) -> None:
+        """Board and panel side by side in a wide window, one above the other in a narrow one; status line below."""
+        mode, theme = mode_of(self.match), self.surroundings.theme
+        if self._laid_out == (size, mode, theme.name, self.match.shown.size):
+            return
+        self._laid_out = (size, mode, theme.name, self.match.shown.size)
+        self.board.resize(self.match.shown.size)
+        if self.board.theme is not theme:
+            self.board.restyle(theme)
+            self.panel.restyle(theme)
+            self.timeline.theme = theme
+        width, height = size
+        scale = scale_of(size)
+        self._text = text = max(8, round(14 * scale))
+        margin = max(4, round(16 * scale))
+        bar = max(round(2.6 * text), 22)
+        self.status = pygame.Rect(0, height - bar, width, bar)
+        room = pygame.Rect(margin, margin, max(1, width - 2 * margin), max(1, height - bar - 2 * margin))
+        graph = max(30, round(78 * scale)) if height >= 300 else 0
+        below = graph + (margin * 3 // 4 if graph else 0)  # what the graph takes of the height
+        small = width < 280 or height < 200
+        if small:
+            side = max(1, min(room.width, room.height))
+            board = pygame.Rect(room.left + (room.width - side) // 2, room.top, side, side)
+            panel, graph = None, 0
+        elif width >= height * 1.05:
+            panel_width = max(min(220, room.width * 2 // 5), min(round(460 * scale), round(room.width * 0.36)))
+            side = max(1, min(room.height - below, room.width - panel_width - margin))
+            top = room.top + (room.height - below - side) // 2
+            panel_width = min(round(460 * scale), room.width - side - margin)
+            # Both together stand in the middle of a very wide window.
+            shift = (room.width - side - margin - panel_width) // 2
+            board = pygame.Rect(room.left + shift, top, side, side)
+            panel = pygame.Rect(board.right + margin, room.top, panel_width, room.height)
+        else:
+            side = max(1, min(room.width, round(room.height * 0.6) - below))
+            board = pygame.Rect(room.left + (room.width - side) // 2, room.top, side, side)
+            top = board.bottom + below + margin
+            panel = pygame.Rect(room.left, top, room.width, max(1, room.bottom - top))
+        self.board.place(board)
+        wide = board if width >= height * 1.05 else room
+        under = pygame.Rect(wide.left, board.bottom + margin * 3 // 4, wide.width, graph)
+        self.timeline.place(under, text)
+        if panel is None:
+            self.panel.hide()
+        else:
+            self.panel.place(panel, text, mode)

@@ -24,6 +24,7 @@ ARROWS = {
     "ui": {"ui", "agents", "envs"},
     "train": {"train", "agents", "envs"},
     "benchmarks": {"benchmarks", "agents", "envs", "train"},
+    "benchmarks.window": {"benchmarks", "ui", "agents", "envs", "train"},
     "play": {"agents", "envs", "ui"},
 }
 

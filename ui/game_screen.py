@@ -146,10 +146,8 @@ class GameScreen:
     # What happens by itself
 
     def poll(self) -> bool:
-        """See `Screen`; raises the match's failure."""
+        """See `Screen`."""
         changed = self.match.poll()
-        if self.match.failure is not None:
-            raise self.match.failure
         moves = len(self.match.game.history)
         if moves == self._stones_heard + 1 and self.match.game.last_move < self.match.game.area:
             self.surroundings.sounds.stone()

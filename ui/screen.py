@@ -43,7 +43,7 @@ class Screen(Protocol):
         ...
 
     def poll(self) -> bool:
-        """Look after what happens by itself; returns whether the picture changes. Raises what cannot be helped."""
+        """Look after what happens by itself; returns whether the picture changes."""
         ...
 
     def moves(self) -> bool:

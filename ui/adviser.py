@@ -61,7 +61,7 @@ class Adviser:
             return
         if self.player is None or not match.fits(review.game):
             return
-        known = review.thoughts.at(review.ply)
+        known = review.thoughts.telling(review.ply)
         if known is None:
             self._consider(review, review.shown, steps)
         elif steps and not known.foreseen:
@@ -81,7 +81,7 @@ class Adviser:
             return _with_frames(player, decision, steps) if steps else decision
 
         def keep(decision: Decision) -> None:
-            if log.at(ply) is None:
+            if log.telling(ply) is None:
                 log.add(Considered(ply, colour, player.name, decision, played=False, foreseen=steps > 0))
 
         self._keep = keep

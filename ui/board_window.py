@@ -195,9 +195,10 @@ class BoardWindow:
         held = getattr(event, "mod", 0)
         ctrl = bool(held & (pygame.KMOD_CTRL | pygame.KMOD_META))
         action = self.keys.get((event.key, ctrl, ctrl and bool(held & pygame.KMOD_SHIFT)))
-        letters = self.screen.typing and not ctrl and getattr(event, "unicode", "").isprintable()
         self._dirty = True
-        if letters and getattr(event, "unicode", "") or action is None:
+        if self.screen.typing and not ctrl and not self.help and self.screen.handle(event):
+            return
+        if action is None:
             self.screen.handle(event)
         elif not self.help or action in _WHILE_READING:
             self.do(action)

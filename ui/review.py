@@ -128,4 +128,4 @@ class Review:
         """The nearest position, later ones first, about which nothing is known yet; None if there is none."""
         ahead = range(self.ply, self.length + 1)
         behind = range(self.ply - 1, -1, -1)
-        return next((ply for part in (ahead, behind) for ply in part if self.thoughts.at(ply) is None), None)
+        return next((ply for part in (ahead, behind) for ply in part if self.thoughts.telling(ply) is None), None)

@@ -174,7 +174,7 @@ class Standing:
     @property
     def considered(self) -> Considered | None:
         """The thought to show: that about the position that is looked at, else that behind the last decision."""
-        return self.last_decision if self.review is None else self.review.thoughts.at(self.review.ply)
+        return self.last_decision if self.review is None else self.review.thoughts.telling(self.review.ply)
 
     def fits(self, game: GoGame) -> bool:
         """Whether the players of this match, and the adviser, play on boards of this game's size."""

@@ -89,13 +89,12 @@ class StartScreen:
             self._click(event.pos)
         elif event.type == pygame.DROPFILE:
             self._open_game(Path(event.file))
-        elif event.type == pygame.KEYDOWN:
-            self._press(event)
         else:
-            return False
+            return event.type == pygame.KEYDOWN and self._press(event)
         return True
 
-    def _press(self, event: pygame.event.Event) -> None:
+    def _press(self, event: pygame.event.Event) -> bool:
+        """Take a key; returns whether it means anything here."""
         if self.typing and event.key == pygame.K_BACKSPACE:
             self._type(self.komi[:-1])
             self._replaces = False
@@ -106,6 +105,9 @@ class StartScreen:
         elif self.typing and event.unicode.isprintable() and event.unicode:
             self._type((("" if self._replaces else self.komi) + event.unicode)[:12])
             self._replaces = False
+        else:
+            return False
+        return True
 
     def _type(self, text: str) -> None:
         self.komi, self._own_komi = text, True

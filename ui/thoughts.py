@@ -57,6 +57,11 @@ class ThoughtLog:
         """What was thought about the position after `ply` moves."""
         return self._entries.get(ply)
 
+    def telling(self, ply: int) -> Considered | None:
+        """The thought about that position if it shows anything; engines show nothing."""
+        entry = self.at(ply)
+        return entry if entry is not None and shows_something(entry.decision) else None
+
     def add(self, considered: Considered) -> None:
         """Keep a thought; a later one about the same position takes its place."""
         self._entries[considered.ply] = considered
@@ -72,8 +77,8 @@ class ThoughtLog:
     def latest(self, moves: int) -> Considered | None:
         """The last thought that led to one of the first `moves` moves and that shows anything."""
         for ply in range(moves - 1, -1, -1):
-            entry = self._entries.get(ply)
-            if entry is not None and entry.played and shows_something(entry.decision):
+            entry = self.telling(ply)
+            if entry is not None and entry.played:
                 return entry
         return None
 

@@ -57,7 +57,9 @@ class Timeline:
         theme, graph = self.theme, self._graph
         self._length = len(match.line.history)
         draw_box(surface, self.rect, theme.panel, max(3, self.text // 2))
-        known = [entry for entry in match.shown_thoughts if entry.ply <= self._length]
+        known = [
+            entry for entry in match.shown_thoughts if entry.ply <= self._length and entry.decision.thought.candidates
+        ]
         for share in (0.0, 0.5, 1.0):
             y = graph.bottom - round(share * graph.height)
             pygame.draw.line(surface, theme.edge, (graph.left, y), (graph.right, y))

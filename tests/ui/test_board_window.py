@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pygame
@@ -16,11 +15,11 @@ from envs.errors import UserError
 from envs.go.coords import gtp_to_point
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame
 from envs.go.sgf import read_sgf
+from tests.ui.driver import Driver
 from tests.ui.fakes import FakeAgent, GatedPlayer, ScriptedPlayer
 from ui.board_view import BoardView
 from ui.board_window import BoardWindow, NoDisplayError
-from ui.game_screen import GameScreen
-from ui.keymap import BINDINGS, POINTER, parse_chord
+from ui.keymap import BINDINGS, POINTER
 from ui.match import WARNING, Match
 from ui.record import GameRecord
 from ui.theme import Theme
@@ -28,51 +27,6 @@ from ui.theme import Theme
 
 def at(name: str) -> int:
     return gtp_to_point(name, 9)
-
-
-class Driver:
-    """A window and the hands in front of it."""
-
-    def __init__(self, match: Match, size: tuple[int, int] = (1000, 700)) -> None:
-        self.match = match
-        self.window = BoardWindow(match, size=size)
-        self.window.step()
-
-    @property
-    def screen(self) -> GameScreen:
-        assert isinstance(self.window.screen, GameScreen)
-        return self.window.screen
-
-    def post(self, kind: int, **values: Any) -> bool:
-        pygame.event.post(pygame.event.Event(kind, **values))
-        return self.window.step()
-
-    def key(self, name: str, text: str = "") -> bool:
-        chord = parse_chord(name)
-        held = (pygame.KMOD_CTRL if chord.ctrl else 0) | (pygame.KMOD_SHIFT if chord.shift else 0)
-        return self.post(pygame.KEYDOWN, key=pygame.key.key_code(chord.key), mod=held, unicode=text)
-
-    def move(self, position: tuple[int, int]) -> None:
-        self.post(pygame.MOUSEMOTION, pos=position, rel=(0, 0), buttons=(0, 0, 0))
-
-    def click(self, where: str | tuple[int, int]) -> bool:
-        position = self.screen.board.centre(at(where)) if isinstance(where, str) else where
-        return self.post(pygame.MOUSEBUTTONDOWN, pos=position, button=1)
-
-    def press(self, action: str) -> bool:
-        button = next(button for button in self.screen.panel.buttons if button.action == action)
-        return self.click(button.rect.center)
-
-    def until(self, condition: Callable[[], object], seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "waited in vain"
-            self.window.step()
-            time.sleep(0.002)
-
-    def picture(self) -> np.ndarray:
-        self.window.draw()
-        return pygame.surfarray.array3d(self.window.surface)
 
 
 Open = Callable[..., Driver]

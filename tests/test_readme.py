@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_make_targets_exist(command: str) -> None:
 def test_play_commands_parse(command: str) -> None:
     import play
 
-    words = command.split("#")[0].split("play.py", 1)[1].split()
+    words = shlex.split(command.split("#")[0].split("play.py", 1)[1])
     assert words[0] in play.MODES
     parser, _ = play.MODES[words[0]]
     parser().parse_args([word for word in words[1:] if word != "--help"])

@@ -10,12 +10,13 @@ from agents.agent import Decision
 from agents.players import AgentPlayer, BackgroundPlayer, Player
 from envs.errors import UserError
 from envs.go.rules import GoGame
+from ui.messages import WARNING
 from ui.review import Review, rewound
 from ui.thinker import Thinker
 from ui.thoughts import Considered, ThoughtLog
 
 if TYPE_CHECKING:
-    from ui.match import Match
+    from ui.reviewing import Reviewing
 
 
 class Adviser:
@@ -41,18 +42,19 @@ class Adviser:
         """End the thread."""
         self._thinker.close()
 
-    def attend(self, match: Match) -> bool:
+    def attend(self, match: Reviewing) -> bool:
         """Take in an answer and ask for what the picture lacks; returns whether the picture has changed."""
         answer = self._thinker.take()
         if answer is not None and answer.error is not None:
             self.trouble = answer.error
+            match.tell(f"The agent cannot judge positions: {answer.error}", WARNING)
         elif answer is not None and self._keep is not None:
             self._keep(answer.value)
         if not self.busy and self.trouble is None and match.prepared:
             self._seek(match)
         return answer is not None
 
-    def _seek(self, match: Match) -> None:
+    def _seek(self, match: Reviewing) -> None:
         review, steps = match.review, match.foresight
         if review is None:
             last = match.last_decision
@@ -87,7 +89,7 @@ class Adviser:
         self._keep = keep
         self._thinker.ask(work)
 
-    def _foresee(self, match: Match, log: ThoughtLog, entry: Considered, steps: int) -> None:
+    def _foresee(self, match: Reviewing, log: ThoughtLog, entry: Considered, steps: int) -> None:
         asked = [player for player in (self.player, *match.seats.values()) if player is not None]
         player = next((player for player in asked if player.name == entry.name), None)
 

@@ -77,7 +77,7 @@ class BoardWindow:
             pygame.display.quit()
             raise NoDisplayError(f"no window can be opened ({error}); use --ui terminal") from error
         pygame.display.set_caption(title)
-        pygame.key.set_repeat(350, 60)
+        pygame.key.set_repeat()  # a key that is held is one press: nobody resigns by leaning on it
         self.help = False
         self.keys = {(pygame.key.key_code(c.key), c.ctrl, c.shift): action for c, action in chords().items()}
         self.actions: dict[str, Callable[[], object]] = {
@@ -215,7 +215,9 @@ class BoardWindow:
         audible = self.surroundings.sounds.toggle()
         on = self.surroundings.sounds.on
         words = "Sound is on." if audible else "There is no sound device." if on else "Sound is off."
-        if self.match is not None:
+        if isinstance(self.screen, StartScreen):
+            self.screen.message = Message(words)
+        elif self.match is not None:
             self.match.tell(words)
 
     def _toggle_help(self) -> None:

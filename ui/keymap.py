@@ -36,7 +36,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("redo", ("y", "ctrl+shift+z"), "redo", "redo", "Brings back what undo took, until you play another move."),
     Binding("play_for_me", ("a",), "me", "move for me", "The agent plays this one move for you."),
     Binding("resign", ("r",), "resign", "resign", "Gives the game up; the window asks for a second press."),
-    Binding("pause", ("space",), "", "pause, ask again", "For games you watch, and for an engine that failed."),
+    Binding("pause", ("space",), "again", "pause, ask again", "For games you watch, and for an engine that failed."),
     Binding("new", ("n",), "new", "new game", "The game on the board is saved; the window asks who plays."),
     Binding("previous", ("left",), "back", "one move back", "Looks at an earlier position; the game stays as it is."),
     Binding("next", ("right",), "next", "one move on", "Behind the last move stands the game itself."),

@@ -39,6 +39,7 @@ class TerminalBoard:
             "pass": match.pass_turn, "undo": match.undo, "redo": match.redo, "play_for_me": match.play_for_me,
             "resign": match.resign, "new": match.new_game, "save": match.save_as, "previous": match.look_back,
             "next": match.look_on, "first": match.look_first, "last": match.look_last,
+            "pause": match.toggle_pause,
             "play_on": match.play_on_here, "leave": match.leave_review,
         }  # fmt: skip
         self._lines = sys.stdin if lines is None else lines

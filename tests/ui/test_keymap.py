@@ -34,7 +34,8 @@ def test_pygame_knows_every_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "action"), [("Pass", "pass"), (" undo ", "undo"), ("D4", None), ("", None), ("space", None)]
+    ("text", "action"),
+    [("Pass", "pass"), (" undo ", "undo"), ("D4", None), ("", None), ("space", None), ("again", "pause")],
 )
 def test_words(text: str, action: str | None) -> None:
     assert action_for_word(text) == action

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,13 +18,14 @@ from benchmarks.report import Parser, benchmark, show, write
 from envs.errors import UserError
 from train.data.go_games import ASSETS
 
+if TYPE_CHECKING:
+    from ui.board_window import BoardWindow
+
 AIM, LIMIT = 16.0, 33.0  # milliseconds: a picture at 60 and at 30 a second
 
 
 def rounds(steps: int, checkpoint: Path, symmetries: int) -> dict[str, Any]:
     """Milliseconds of `steps` rounds of a game that the agent plays against itself, drawn anew every time."""
-    import pygame
-
     from agents.contestants import parse_contestant
     from agents.players import AgentPlayer
     from envs.go.rules import BLACK, WHITE, GoGame
@@ -40,30 +41,46 @@ def rounds(steps: int, checkpoint: Path, symmetries: int) -> dict[str, Any]:
     match.pace = 0.0  # one thought after the other
     while not match.game.history:  # the first use compiles
         window.step()
-    times, own, busy = [], [], 0
-    for number in range(steps):
+    busy = 0
+
+    def go_on() -> None:
+        nonlocal busy
         if match.is_over:
             match.new_game()
+        busy += match.thinking or match.advising
+
+    wall, own = time_steps(window, steps, go_on)
+    match.foresight, match.paused = 0, True
+    while match.thinking or match.advising:  # a thread in native code must not outlive the interpreter
+        match.poll(0.02)
+    rest, _ = time_steps(window, steps // 4, lambda: None)
+    window.close()
+    return {
+        "window_step_ms": float(np.median(wall)),
+        "window_step_ms_p95": float(np.percentile(wall, 95)),
+        "window_step_ms_worst": float(np.max(wall)),
+        "window_step_cpu_ms_p95": float(np.percentile(own, 95)),  # without waiting for a processor
+        "at_rest_step_ms_p95": float(np.percentile(rest, 95)),  # nobody thinks; what other programs cost
+        "share_of_steps_while_thinking": busy / steps,
+    }
+
+
+def time_steps(window: BoardWindow, steps: int, before: Callable[[], None]) -> tuple[list[float], list[float]]:
+    """Wall and processor milliseconds of rounds in which the pointer moves and all is drawn anew."""
+    import pygame
+
+    wall, own = [], []
+    for number in range(steps):
+        before()
         across = 100 + number * 7 % 500
         pygame.event.post(pygame.event.Event(pygame.MOUSEMOTION, pos=(across, 300), rel=(7, 0), buttons=(0, 0, 0)))
         start, worked = time.perf_counter(), time.thread_time()
         window.step()
         window.draw()
-        times.append(1000 * (time.perf_counter() - start))
+        wall.append(1000 * (time.perf_counter() - start))
         own.append(1000 * (time.thread_time() - worked))
-        busy += match.thinking or match.advising
         time.sleep(0.005)
-    match.foresight, match.paused = 0, True
-    while match.thinking or match.advising:  # a thread in native code must not outlive the interpreter
-        match.poll(0.02)
-    window.close()
-    return {
-        "window_step_ms": float(np.median(times)),
-        "window_step_ms_p95": float(np.percentile(times, 95)),
-        "window_step_cpu_ms_p95": float(np.percentile(own, 95)),  # without waiting for other programs
-        "window_step_ms_worst": float(np.max(times)),
-        "share_of_steps_while_thinking": busy / steps,
-    }
+    return wall, own
 
 
 @benchmark

@@ -174,8 +174,13 @@ class GameScreen:
             self._draw_board(surface)
         self.timeline.draw(surface, match, self.pointer)
         self.panel.draw(surface, match, self.pointer, seconds)
-        hint = "click dead stones    H: keys" if match.counting else "H: keys"
-        draw_status(surface, self.status, match.status, hint, theme, self._text)
+        draw_status(surface, self.status, match.status, self._hint(), theme, self._text)
+
+    def _hint(self) -> str:
+        """What there is to do now, in a few words."""
+        if self.match.counting:
+            return "click dead stones    H: keys"
+        return "Space: ask again    H: keys" if self.match.trouble is not None else "H: keys"
 
     def _draw_board(self, surface: pygame.Surface) -> None:
         match, settings = self.match, self.surroundings.settings

@@ -168,8 +168,10 @@ def ring_points(
 
 
 def _why_nothing(match: Standing) -> str:
-    if match.review is None:
+    if match.review is None and match.adviser in match.seats.values():
         return "They appear here after its first move."
+    if match.review is None:
+        return "Go back a move, and here stands what the agent would play." if match.adviser else "Nobody shows any."
     if not match.fits(match.line):
         return f"The agent does not play {match.line.size}x{match.line.size}."
     return "The agent is looking at this position." if match.advising else "Nobody here can judge this position."

@@ -23,10 +23,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
 from agents.contestants import HELP, Contestant, parse_contestants
-from agents.elo import rate
+from agents.standings import Outcome, Standings, read_outcomes
 from envs.errors import UserError
 from envs.go.rules import BLACK, WHITE, GoGame, IllegalMoveError, check_size
 from envs.go.sgf import write_sgf
@@ -46,31 +45,6 @@ class Pairing:
     black: int
     white: int
     opening: int  # the two games of an opening have their colours changed
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One finished game, as a line of games.jsonl.
-
-    Attributes:
-        number: of the pairing.
-        black, white: names.
-        points: Black's: 1, 0.5 or 0.
-        result: such as "B+3.5" or "W+R"; "W+F" where Black could not go on.
-        reason: what happened, where it is not plain counting.
-        moves: how many, openings included.
-        seconds, thinking: wall time of the game, and the part of it that the players took.
-    """
-
-    number: int
-    black: str
-    white: str
-    points: float
-    result: str
-    reason: str
-    moves: int
-    seconds: float
-    thinking: float
 
 
 def pairings(players: int, games: int) -> list[Pairing]:
@@ -284,51 +258,6 @@ def append_line(path: Path, line: str) -> None:
         raise UserError(f"cannot write {path}: {error.strerror or error}; finished games are safe") from error
 
 
-def read_outcomes(path: Path) -> list[Outcome]:
-    """The games in a games.jsonl; a last line that was cut off is left out."""
-    if not path.is_file():
-        return []
-    outcomes = []
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines):
-        try:
-            outcomes.append(Outcome(**json.loads(line)))
-        except (ValueError, TypeError) as error:
-            if number < len(lines) - 1 and line.strip():
-                raise UserError(f"{path} is damaged in line {number + 1}; repair it or choose another --out") from error
-    if lines[-1].strip():  # killed in the middle of a line: the next one must not be glued to it
-        path.write_bytes(path.read_bytes()[: -len(lines[-1])])
-    return outcomes
-
-
-def crosstable(
-    contestants: Sequence[Contestant], outcomes: Sequence[Outcome], anchor: int, samples: int = 500
-) -> Table:
-    """Ratings, shares and who took how much from whom."""
-    names = [contestant.name for contestant in contestants]
-    place = {name: number for number, name in enumerate(names)}
-    results = [(place[o.black], place[o.white], o.points) for o in outcomes]
-    table = Table(title=f"{len(outcomes)} games", title_justify="left")
-    for column in ("player", "Elo", "95 %", "games", "share", "95 %", *names):
-        table.add_column(column, justify="left" if column == "player" else "right")
-    linked = {anchor}
-    for _ in names:
-        linked |= {j for i, j, _ in results if i in linked} | {i for i, j, _ in results if j in linked}
-    if not results or len(linked) < len(names):
-        return table
-    ratings = rate(results, len(names), anchor, samples=samples)
-    for number in sorted(range(len(names)), key=lambda n: -ratings[n].elo):
-        own, rating = [], ratings[number]
-        for other in range(len(names)):
-            taken = [p if i == number else 1 - p for i, j, p in results if {i, j} == {number, other}]
-            own.append("" if number == other else f"{sum(taken):g}/{len(taken)}")
-        interval = "anchor" if number == anchor else f"{rating.low:+.0f} to {rating.high:+.0f}"
-        share = f"{100 * rating.share:.1f} %"
-        between = f"{100 * rating.share_low:.0f} to {100 * rating.share_high:.0f} %"
-        table.add_row(names[number], f"{rating.elo:+.0f}", interval, str(rating.games), share, between, *own)
-    return table
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
@@ -384,18 +313,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arena.open()
         total = len(arena.schedule)
 
-        def table(samples: int) -> Table:
-            return crosstable(contestants, list(arena.outcomes.values()), anchor, samples)
+        def standings(samples: int) -> Standings:
+            return Standings.of(names, list(arena.outcomes.values()), anchor, samples)
 
-        with Live(table(0), console=console, auto_refresh=False) as live:
+        with Live(standings(0).table(), console=console, auto_refresh=False) as live:
             for outcome in arena.run():
                 if console.is_terminal:
-                    live.update(table(0), refresh=True)
+                    live.update(standings(0).table(), refresh=True)
                 else:
                     said = f"{len(arena.outcomes)}/{total} {outcome.black} - {outcome.white}: {outcome.result}"
                     print(f"{said}  {outcome.reason}".rstrip(), file=sys.stderr)
-            live.update(table(0))
-        Console().print(table(500))
+            live.update(standings(0).table())
+        final = standings(500)
+        Console().print(final.table())
+        final.save(arena.out / "ratings.json")
         played = list(arena.outcomes.values())
         moves = max(1, sum(outcome.moves for outcome in played))
         overhead = 1000 * sum(outcome.seconds - outcome.thinking for outcome in played) / moves

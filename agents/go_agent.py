@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ KIND = "go_agent"
 READERS = ("codes", "frames")
 CANDIDATES = 10  # shown in a thought
 CODES_MEANT = 64  # likeliest codes whose meanings make up the move distribution in play
-CODES_READ = 256  # likeliest codes among which the one that means a given move is sought
+CODES_READ = 1024  # likeliest codes among which the one that means a given move is sought
 FRAMES_READ = 16  # likeliest codes whose frames the frame reader looks at
 
 
@@ -68,10 +68,10 @@ class GoModel(nn.Module):
         if codes:
             scores, likeliest = self.logits(encoded).log_softmax(-1).topk(FRAMES_READ)
             weights = scores.softmax(-1).double().cpu().numpy()  # (B, FRAMES_READ)
-            drawn = [self.following(frames, likeliest[:, i]) for i in range(FRAMES_READ)]
+            drawn = [self._follow(encoded, likeliest[:, i]) for i in range(FRAMES_READ)]
         else:
             weights = np.ones((len(frames), 1))
-            drawn = [self._draw(encoded, torch.zeros(len(frames), 0, dtype=torch.long, device=frames.device))]
+            drawn = [self._follow(encoded, None)]
         seen = frames.cpu().numpy()
         moves = np.stack([read_move(seen, after.cpu().numpy(), self.geometry) for after in drawn], axis=1)
         probabilities = np.zeros((len(frames), self.geometry.size**2 + 2))
@@ -87,7 +87,7 @@ class GoModel(nn.Module):
 
     def logits(self, encoded: Encoded) -> Tensor:
         """Code logits (B, code_size) after `read`."""
-        return self.world.sample_codes(encoded, 1, GREEDY)[2][:, 0]
+        return self.world.sample_codes(replace(encoded), 1, GREEDY)[2][:, 0]
 
     @torch.inference_mode()
     def imagine_change(self, frames: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -106,7 +106,7 @@ class GoModel(nn.Module):
         first = meant.int().argmax(1)
         rows = torch.arange(len(frames), device=frames.device)
         found = torch.where(meant[rows, first], meanings[rows, first], -1)
-        return found, self.following(frames, codes[rows, first])
+        return found, self._follow(encoded, codes[rows, first])
 
     @torch.inference_mode()
     def following(self, frames: Tensor, codes: Tensor) -> Tensor:
@@ -114,12 +114,16 @@ class GoModel(nn.Module):
 
         Of several codes, `codes` are the first; the others are the likeliest.
         """
-        encoded = self.read(frames)
-        return self._draw(encoded, self.world.complete_codes(encoded, 1, codes))
+        return self._follow(self.read(frames), codes)
 
-    def _draw(self, encoded: Encoded, codes: Tensor) -> Tensor:
-        """The frames that follow under all codes (B, K) of a change."""
-        return self.world.tokenizer.decode(self.world.next_frame(encoded, 1, codes)[:, None])[:, 0]
+    def _follow(self, encoded: Encoded, codes: Tensor | None) -> Tensor:
+        """`following` after `read`, as often as one likes; None for a model without codes."""
+        encoded = replace(encoded)  # another future of the same past
+        if codes is None:
+            every = torch.zeros(len(encoded.hidden), 0, dtype=torch.long, device=encoded.hidden.device)
+        else:
+            every = self.world.complete_codes(encoded, 1, codes)
+        return self.world.tokenizer.decode(self.world.next_frame(encoded, 1, every)[:, None])[:, 0]
 
 
 class GoAgent:

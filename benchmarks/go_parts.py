@@ -26,12 +26,13 @@ from train.tokenizer import boards_exact
 
 @torch.inference_mode()
 def measure(model: Any, clips: int, split: str = "test") -> dict[str, Any]:
-    """Counts of the successes named in the module's docstring, and the number of clips."""
+    """Counts of the successes named in the module's docstring, the number of clips, and how often each code comes."""
     geometry = model.geometry
     video = GoVideo(GoDataConfig(size=geometry.size, style=geometry.style, cell=geometry.cell), split)
     drawn, moves = video.sweep(clips)
     world, head = model.world, model.inverse_dynamics
     counts = dict.fromkeys(("boards_exact", "code_to_move", "painted_exact", "foreseen_exact"), 0)
+    used = torch.zeros(world.dynamics.codebook_size, dtype=torch.long)
     done = 0
     for frames in minibatches(drawn.frames()):
         truth = torch.from_numpy(moves[done : done + len(frames)])
@@ -40,13 +41,15 @@ def measure(model: Any, clips: int, split: str = "test") -> dict[str, Any]:
         rebuilt = world.tokenizer.decode(world.tokenizer.encode(frames[:, 1:]))[:, 0]
         counts["boards_exact"] += int(boards_exact(after, rebuilt, geometry).sum())
         codes = world.dynamics.encode(frames)[:, 0]  # (B, 1)
+        used += codes.flatten().bincount(minlength=len(used))
         vectors = world.tokenizer.vectors(world.tokenizer.encode(first)).flatten(1, 2)
         read = head(codes, head.tokens_at(vectors, codes)).argmax(-1)[:, 0]
         counts["code_to_move"] += int((read == truth).sum())
         painted = world.dynamics.decode(first, codes[:, None])[:, -1]
         counts["painted_exact"] += int(boards_exact(after, painted, geometry).sum())
         counts["foreseen_exact"] += int(boards_exact(after, model.following(first, codes[:, 0]), geometry).sum())
-    return {**counts, "clips": len(moves), "split": split}
+    usage = sorted(used.tolist(), reverse=True)
+    return {**counts, "clips": len(moves), "split": split, "codes_used": int((used > 0).sum()), "code_usage": usage}
 
 
 @benchmark

@@ -13,14 +13,16 @@ from envs.errors import UserError
 __all__ = ["UserError", "register_envs"]
 
 GO_ENV_ID = "videoworld/Go-v0"
+DREAM_GO_ENV_ID = "videoworld/DreamGo-v0"
 
 
 def register_envs() -> None:
     """Make the environments known to Gymnasium; calling it again does nothing."""
     from gymnasium.envs.registration import register, registry
 
-    if GO_ENV_ID not in registry:
-        register(id=GO_ENV_ID, entry_point="envs.go.env:GoEnv")
+    for name, entry_point in ((GO_ENV_ID, "envs.go.env:GoEnv"), (DREAM_GO_ENV_ID, "envs.dream:DreamGoEnv")):
+        if name not in registry:
+            register(id=name, entry_point=entry_point)
 
 
 class _Registrar:

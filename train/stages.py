@@ -88,7 +88,9 @@ def sized(config: C, data: GoDataConfig) -> C:
     try:
         return replace(config, frame_size=data.geometry.frame_size)
     except ValueError as error:
-        raise UserError(f"{data.size}x{data.size} boards with data.cell={data.cell} do not fit: {error}") from error
+        boards = f"{data.size}x{data.size} boards of style {data.style} with data.cell={data.cell}"
+        cure = "choose another data.cell, or data.style=paper for the published 256 px"
+        raise UserError(f"{boards} do not fit: {error}; {cure}") from error
 
 
 def load_part(inputs: Inputs, stage: str) -> Checkpoint:

@@ -8,12 +8,13 @@ from typing import Any, Protocol, TypeAlias
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.error import DependencyNotInstalled, ResetNeeded
+from gymnasium.error import ResetNeeded
 
 from envs.errors import UserError
 from envs.go.gtp_board import board_text
 from envs.go.renderer import BoardGeometry, renderer_for
 from envs.go.rules import BLACK, WHITE, GoGame, own_eyes
+from envs.viewer import Viewer
 
 PICTURE = 480  # px; about the side of a rendered picture, which people look at
 AGENT_COLORS = ("black", "white", "random")
@@ -139,9 +140,7 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
         self._agent = WHITE if agent_color == "white" else BLACK
         self._attempts = 0  # refused actions of this episode
         self._running = False
-        self._window: Any = None
-        self._clock: Any = None
-        self._unwatched = False  # somebody closed the window
+        self._viewer = Viewer("Go")
         self._renderer = renderer_for(BoardGeometry(self.game.size, style, cell))
         picture_cell = max(cell, min(64, PICTURE // self._renderer.geometry.cells))
         self._picture = renderer_for(BoardGeometry(self.game.size, style, picture_cell))
@@ -207,15 +206,7 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
 
     def close(self) -> None:
         """Close the window, if there is one; a later reset may open it again."""
-        self._close_window()
-        self._unwatched = False
-
-    def _close_window(self) -> None:
-        if self._window is not None:
-            import pygame
-
-            pygame.display.quit()
-            self._window = None
+        self._viewer.close()
 
     @property
     def _moves_left(self) -> int:
@@ -273,29 +264,6 @@ class GoEnv(gym.Env[np.ndarray, np.int64]):
         return int(self.np_random.choice(points)) if len(points) else game.area
 
     def _show(self) -> None:
-        """Draw the window of the "human" mode, unless somebody has closed it; raises UserError without a display."""
-        if self.render_mode != "human" or self._unwatched:
-            return
-        try:
-            import pygame
-        except ImportError as error:
-            raise DependencyNotInstalled("render_mode 'human' needs pygame: run `pip install pygame`") from error
-        picture = self._picture.render_game(self.game)
-        try:
-            if self._window is None:
-                pygame.display.init()
-                pygame.display.set_caption("Go")
-                self._window = pygame.display.set_mode(picture.shape[1::-1])
-                self._clock = pygame.time.Clock()
-            if pygame.event.get(pygame.QUIT):
-                self._unwatched = True
-                self._close_window()
-                return
-            self._window.blit(pygame.image.frombuffer(picture.tobytes(), picture.shape[1::-1], "RGB"), (0, 0))
-            pygame.display.flip()
-        except pygame.error as error:
-            self._window = None
-            raise UserError(
-                f"render_mode 'human' cannot show its window ({error}); give it a display or choose 'rgb_array'"
-            ) from error
-        self._clock.tick(self.metadata["render_fps"])
+        """Draw the window of the "human" mode; raises UserError without a display."""
+        if self.render_mode == "human":
+            self._viewer.show(self._picture.render_game(self.game), self.metadata["render_fps"])

@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Callable
 
+import numpy as np
+
 from envs.errors import UserError
 from envs.go.coords import GTP_COLUMNS, colour_to_gtp, gtp_to_colour, gtp_to_point, is_gtp_vertex, point_to_gtp
 from envs.go.gtp_protocol import GtpError
@@ -203,19 +205,25 @@ class GtpBoard:
 
 def board_text(game: GoGame) -> str:
     """Return the board as text: X black, O white, + star points, lettered and numbered as GTP does; no blank line."""
-    letters = "   " + " ".join(GTP_COLUMNS[: game.size])
-    stars = star_points(game.size)
-    rows = [letters]
-    for row in range(game.size):
-        signs = [".XO"[stone] for stone in game.stones[row]]
-        signs = ["+" if sign == "." and row * game.size + col in stars else sign for col, sign in enumerate(signs)]
-        rows.append(f"{game.size - row:2d} {' '.join(signs)} {game.size - row}")
-    rows.append(letters)
+    rows = [stones_text(game.stones)]
     last = game.history[-1] if game.history else None
     said = f"last {colour_to_gtp(last.colour)} {point_to_gtp(last.point, game.size)}, " if last else ""
     taken = f"captured by B {game.captures[BLACK]}, by W {game.captures[WHITE]}"
     rows.append(f"{said}{colour_to_gtp(game.to_move)} to move, komi {game.komi:g}, {taken}")
     return "\n".join(rows)
+
+
+def stones_text(stones: np.ndarray) -> str:
+    """Stones (N, N) as the rows of `board_text`."""
+    size = len(stones)
+    letters = "   " + " ".join(GTP_COLUMNS[:size])
+    stars = star_points(size)
+    rows = [letters]
+    for row in range(size):
+        signs = [".XO"[stone] for stone in stones[row]]
+        signs = ["+" if sign == "." and row * size + col in stars else sign for col, sign in enumerate(signs)]
+        rows.append(f"{size - row:2d} {' '.join(signs)} {size - row}")
+    return "\n".join([*rows, letters])
 
 
 def parse_colour(word: str) -> int:

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.arena import Outcome, Pairing, Referee, main, opening_moves, pairings, play_game, read_outcomes
+from agents.arena import Pairing, Referee, main, opening_moves, pairings, play_game
 from agents.contestants import parse_contestant, parse_contestants
 from agents.elo import fit, rate
 from agents.go_agent import save_go_model
 from agents.players import RandomPlayer
+from agents.standings import Outcome, Standings, read_outcomes, read_standings
 from envs.errors import UserError
 from envs.go.rules import BLACK, WHITE, GoGame
 from envs.go.sgf import read_sgf
@@ -245,3 +246,22 @@ def test_winning_everything_is_finite_and_more_games_say_more() -> None:
 def test_outcomes_are_plain_json() -> None:
     outcome = Outcome(1, "a", "b", 0.5, "0", "", 3, 1.5, 1.0)
     assert Outcome(**json.loads(json.dumps(vars(outcome)))) == outcome
+
+
+def test_standings(tmp_path: Path) -> None:
+    """Points are counted for both sides, whoever had which colour, and the file gives them back."""
+
+    def outcome(number: int, black: str, white: str, points: float) -> Outcome:
+        return Outcome(number, black, white, points, "", "", 50, 1.0, 0.9)
+
+    games = [outcome(0, "a", "b", 1.0), outcome(1, "b", "a", 0.5), outcome(2, "b", "c", 0.0), outcome(3, "c", "a", 0.0)]
+    standings = Standings.of(["a", "b", "c"], games, 1, samples=50)
+    assert standings.taken[0] == ((0.0, 0), (1.5, 2), (1.0, 1)) and standings.taken[1][0] == (0.5, 2)
+    assert standings.ratings[1].elo == 0 < standings.ratings[0].elo and standings.ratings[0].games == 3
+    standings.save(tmp_path / "ratings.json")
+    told = read_standings(tmp_path / "ratings.json")
+    assert told["anchor"] == "b" and tuple(told["ratings"]) == standings.ratings
+    assert Standings.of(["a", "b", "c"], games[:1], 0).ratings == (), "c has met nobody"
+    (tmp_path / "ratings.json").write_text("{}")
+    with pytest.raises(UserError, match="holds no ratings of an arena"):
+        read_standings(tmp_path / "ratings.json")

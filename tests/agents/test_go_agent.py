@@ -114,17 +114,33 @@ def test_the_frame_reader_sees_the_stones_that_appear(model: GoModel, monkeypatc
     legal = np.flatnonzero(legal_moves(positions)[0])
     from envs.go.batch import apply_moves
 
-    def perfect(self: GoModel, seen: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+    def perfect(self: GoModel, encoded: object, codes: torch.Tensor) -> torch.Tensor:
         points = legal[codes.numpy() % len(legal)]
         return torch.from_numpy(renderer_for(GEOMETRY)(apply_moves(positions, points)[0]))
 
-    monkeypatch.setattr(GoModel, "following", perfect)
+    monkeypatch.setattr(GoModel, "_follow", perfect)
     wanted = GoAgent(model, reader="frames").probabilities(frames[0])
     assert wanted.sum() == pytest.approx(1, abs=1e-5)
     scores, codes = model.code_logprobs(torch.from_numpy(frames))[0].topk(16)
     expected = np.zeros(10)
     np.add.at(expected, legal[codes.numpy() % len(legal)], scores.softmax(-1).numpy())
     np.testing.assert_allclose(wanted, expected, atol=1e-5)
+
+
+LAST = {"code_readout": "last", "places": 1, "whats": 64}
+
+
+@pytest.mark.parametrize("settings", [{}, {"codes": 3}, LAST, {**LAST, "codes": 3, "frame_share": 1.0}])
+def test_several_futures_of_one_past(settings: dict[str, Any]) -> None:
+    """Reading once and following several codes gives the same frames as reading anew for each."""
+    model = tiny_model(SIZE, **settings)
+    seen = torch.from_numpy(boards(2)[1])
+    encoded = model.read(seen)
+    logits = model.logits(encoded)
+    for code in (0, 5, 0):
+        codes = torch.full((2,), code)
+        assert torch.equal(model._follow(encoded, codes), model.following(seen, codes))
+    assert torch.equal(model.logits(encoded), logits)
 
 
 # -- decisions -------------------------------------------------------------------------------------------------------

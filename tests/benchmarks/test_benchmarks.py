@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from agents.elo import wilson
-from benchmarks import ablations, go_parts, video_gobench, window
+from agents.standings import Outcome, Standings
+from benchmarks import ablations, go_parts, plots, video_gobench, window
 from benchmarks.report import percent, write
 from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
 from envs.errors import UserError
@@ -165,6 +166,76 @@ def test_a_missing_checkpoint_is_one_sentence(module: Any, tmp_path: Path, capsy
     assert module.main([str(tmp_path / "nowhere")]) == 2
     said = capsys.readouterr().err.strip()
     assert "nowhere" in said and "\n" not in said
+
+
+def test_reliability() -> None:
+    """An agent that is as sure as it is right has no error; one that is always sure has what it lacks."""
+    rng = np.random.default_rng(0)
+    sure = rng.choice([0.25, 0.75], 4000)
+    probabilities = np.stack([sure, (1 - sure) / 2, (1 - sure) / 2], 1)
+    right = np.r_[np.ones(1000), np.zeros(3000)].astype(bool)
+    honest = np.where(probabilities.max(1) == 0.75, 0.75, 0.375)  # the likeliest of 0.25, 0.375, 0.375
+    told = video_gobench.reliability(probabilities, rng.random(4000) < honest)
+    assert told["error"] < 0.03 and sum(part["states"] for part in told["bins"]) == 4000
+    always = video_gobench.reliability(np.eye(3)[np.zeros(4000, int)], right)
+    assert always["error"] == pytest.approx(0.75) and always["bins"][0]["confidence"] == 1.0
+
+
+def test_accuracy_by_ply_counts_every_state() -> None:
+    bench = states()
+    figures = measure(np.eye(82)[bench.policy.argmax(1)], bench)
+    assert sum(step["states"] for step in figures["by_ply"]) == len(bench.ply)
+    assert all(step["best_move"] == 1.0 and step["from"] % 10 == 0 for step in figures["by_ply"])
+
+
+def test_the_table_beside_the_paper() -> None:
+    figures = {"legal": 0.99, "value": 0.5, "best_move": 0.25}
+    elo = {"elo": -70.4, "low": -130.0, "high": -10.0, "anchor": "gnugo"}
+    ours, *theirs = video_gobench.beside_the_paper({"codes": figures}, elo)
+    assert ours == ("this one, by codes", "99.0 %", "50.0 %", "25.0 %", "-70 (-130 to -10), gnugo 0")
+    assert ("VideoWorld 300M", "99.7 %", "83.7 %", "88.1 %", "2317") in theirs
+    assert video_gobench.beside_the_paper({"codes": figures}, None)[0][-1] == "-"
+
+
+def test_elo_of_a_checkpoint(tmp_path: Path) -> None:
+    games = [Outcome(n, "gnugo", "agent,symmetries=8", float(n % 3 == 0), "", "", 9, 1.0, 1.0) for n in range(9)]
+    Standings.of(["gnugo", "agent,symmetries=8"], games, 0, samples=20).save(tmp_path / "ratings.json")
+    rated = video_gobench.elo_of(Path("some/agent"), tmp_path)
+    assert rated["anchor"] == "gnugo" and rated["low"] <= rated["elo"] <= rated["high"] and rated["elo"] > 0
+    with pytest.raises(UserError, match="other did not play in"):
+        video_gobench.elo_of(Path("other"), tmp_path)
+
+
+# -- Plots -----------------------------------------------------------------------------------------------------------
+
+
+def test_plots_of_everything(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the plots need matplotlib")
+    bench = states()
+    figures = measure(bench.policy, bench)
+    write({"readers": {"codes": figures, "frames": figures}}, tmp_path / "gobench.json")
+    write({"code_usage": [5, 3, 0], "clips": 8}, tmp_path / "parts.json")
+    games = [Outcome(n, "gnugo", "agent", float(n % 3 == 0), "", "", 9, 1.0, 1.0) for n in range(9)]
+    Standings.of(["gnugo", "agent"], games, 0, samples=20).save(tmp_path / "ratings.json")
+    given = ["--gobench", tmp_path / "gobench.json", "--parts", tmp_path / "parts.json", "--arena", tmp_path]
+    assert plots.main([*map(str, given), "--out", str(tmp_path / "plots")]) == 0
+    drawn = {path.name: path.stat().st_size for path in (tmp_path / "plots").iterdir()}
+    assert set(drawn) == {"accuracy_by_ply.png", "reliability.png", "code_usage.png", "elo.png"}
+    assert min(drawn.values()) > 5000
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "there is nothing to plot; give --gobench"),
+        (["--gobench", "none.json"], "none.json cannot be read"),
+        (["--parts", "pyproject.toml"], "pyproject.toml cannot be read"),
+        (["--arena", "tests"], "holds no ratings of an arena"),
+    ],
+)
+def test_nothing_to_plot(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert plots.main(words) == 2
+    assert message in capsys.readouterr().err
 
 
 # -- Ablations -------------------------------------------------------------------------------------------------------

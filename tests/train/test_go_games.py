@@ -17,7 +17,7 @@ from envs.go.batch import apply_moves, legal_moves, transform
 from envs.go.renderer import read_move
 from tests.go_games import random_moves, tiny_record_file, tiny_records
 from tests.train.fakes import one_line, same
-from train.data.go_games import GameRecords, GoDataConfig, GoVideo, main, split_games
+from train.data.go_games import SPLITS, GameRecords, GoDataConfig, GoVideo, main, split_games
 
 # -- record files ----------------------------------------------------------------------------------------------------
 
@@ -322,3 +322,50 @@ def test_the_end_of_the_video_stands_behind_a_clip(config: GoDataConfig) -> None
     assert all(np.array_equal(a, b) for a, b in zip(clips.steps[-1], expected, strict=True))
     turned = video.sample(np.random.default_rng(1), 50, ending=True)
     assert same(turned, video.sample(np.random.default_rng(1), 50, ending=True))
+
+
+# -- extra games -----------------------------------------------------------------------------------------------------
+
+
+def test_extra_games_make_up_their_share(tmp_path: Path) -> None:
+    """Clips of a second file come at about the share that was asked for, in training alone."""
+    main_file = tiny_record_file(tmp_path / "games.npz", games=20, seed=1)
+    tiny_records(games=4, seed=2).save(tmp_path / "met.npz")
+    config = GoDataConfig(path=str(main_file), size=3, held_out=0.2, symmetries=False)
+    mixed = replace(config, extra=str(tmp_path / "met.npz"), extra_share=0.4)
+    known = GoVideo(replace(config, path=mixed.extra), "all")
+    boards = {step.tobytes() for step in known.positions.stones}
+    own = {step.tobytes() for split in SPLITS for step in GoVideo(config, split).positions.stones}
+    video, share = GoVideo(mixed, "train"), []
+    for seed in range(20):
+        clips = video.sample(np.random.default_rng(seed), 50)
+        assert len(clips.steps) == 2 and all(len(step.to_move) == 50 for step in clips.steps)
+        assert clips.frames().shape == (50, 2, 32, 32, 3)
+        share.append(np.mean([step.tobytes() in boards - own for step in clips.steps[0].stones]))
+        assert set(step.tobytes() for step in clips.steps[0].stones) <= boards | own
+    expected = 0.4 * np.mean([step.tobytes() not in own for step in known.positions.stones])
+    assert np.mean(share) == pytest.approx(expected, abs=0.1) and expected > 0.15
+    for split in ("validation", "test"):
+        assert len(GoVideo(mixed, split)) == len(GoVideo(config, split))
+    ending = video.sample(np.random.default_rng(0), 8, ending=True)
+    assert len(ending.steps) == 3
+    again = [GoVideo(mixed, "train").sample(np.random.default_rng(5), 30) for _ in range(2)]
+    assert all(
+        np.array_equal(a, b)
+        for one, other in zip(*(c.steps for c in again), strict=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"extra": "none.npz"}, "no game records at none.npz"),
+        ({"extra_share": 0.0}, "data.extra_share is 0.0: choose a share"),
+        ({"extra_share": 1.0}, "data.extra_share is 1.0: choose a share"),
+    ],
+)
+def test_extra_games_that_cannot_be_used(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    path = tiny_record_file(tmp_path / "games.npz")
+    with pytest.raises(UserError, match=message):
+        GoVideo(GoDataConfig(path=str(path), size=3, **settings), "train")

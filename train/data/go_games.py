@@ -23,7 +23,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +59,8 @@ class GoDataConfig:
     assets/.
     reply: what ends a clip: "teacher" (records only) or "played". held_out: share of the games in each of the splits
     validation and test. symmetries: turn and mirror training clips at random. horizon: changes in a clip (frames - 1).
+    extra: a second record file of the same size, which `extra_share` of the training clips come from; it is not split
+    or measured on. Such as positions that the agent met in its own games.
     """
 
     source: str = "records"
@@ -70,8 +72,12 @@ class GoDataConfig:
     held_out: float = 0.02
     symmetries: bool = True
     horizon: int = 1
+    extra: str = ""
+    extra_share: float = 0.25
 
     def __post_init__(self) -> None:
+        if not 0 < self.extra_share < 1:
+            raise UserError(f"data.extra_share is {self.extra_share}: choose a share between 0 and 1")
         if self.source not in ("records", "sgf"):
             raise UserError(f"unknown data source {self.source!r}: choose records or sgf")
         if self.reply not in ("teacher", "played"):
@@ -99,6 +105,11 @@ class BoardClips:
 
     steps: tuple[Positions, ...]
     geometry: BoardGeometry
+
+    def join(self, other: BoardClips) -> BoardClips:
+        """These clips and behind them those of `other`, which are as long."""
+        both = (zip(own, more, strict=True) for own, more in zip(self.steps, other.steps, strict=True))
+        return BoardClips(tuple(Positions(*map(np.concatenate, fields)) for fields in both), self.geometry)
 
     def frames(self, device: torch.device | None = None) -> torch.Tensor:
         """Draw on the device (GPU) or in numpy (CPU): uint8 (B, T, S, S, 3)."""
@@ -250,13 +261,17 @@ class GoVideo:
     """Clips from one split of the games. Every sampling method is a pure function of the generator it is given."""
 
     def __init__(self, config: GoDataConfig, split: str, records: GameRecords | None = None) -> None:
-        if split not in SPLITS:
+        if split not in (*SPLITS, "all"):
             raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
         self.config, self.geometry = config, config.geometry
         records = records or load_records(config)
         if records.size != config.size:
             raise UserError(f"the games are {records.size}x{records.size}, but data.size is {config.size}")
-        games = split_games(len(records.lengths), config.held_out)[split]
+        every = np.arange(len(records.lengths))
+        games = every if split == "all" else split_games(len(every), config.held_out)[split]
+        self._extra: GoVideo | None = None
+        if config.extra and split == "train":
+            self._extra = GoVideo(replace(config, extra=""), "all", GameRecords.load(Path(config.extra)))
         moves, lengths = records.moves[games], records.lengths[games].astype(np.int64)
         self.positions, self.offsets = replay(moves, lengths, records.size)
         own = np.arange(moves.shape[1]) < lengths[:, None]
@@ -281,8 +296,12 @@ class GoVideo:
 
         ending: behind each clip stands the position that its game ends with, as one frame more.
         """
-        starts = self._starts[rng.integers(0, len(self._starts), count)]
-        return self._cut(starts, self._symmetry(rng, count), ending)[0]
+        extra = int(rng.binomial(count, self.config.extra_share)) if self._extra is not None else 0
+        starts = self._starts[rng.integers(0, len(self._starts), count - extra)]
+        clips = self._cut(starts, self._symmetry(rng, count - extra), ending)[0]
+        if self._extra is None or not extra:
+            return clips
+        return clips.join(self._extra.sample(rng, extra, ending=ending))
 
     def sample_labelled(self, rng: np.random.Generator, count: int, labels: int) -> tuple[BoardClips, np.ndarray]:
         """Clips with the move behind their last change, int64 (count,), from the first `labels` clips alone.

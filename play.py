@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
-import math
 import os
 import random
 import sys
@@ -20,11 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from envs.errors import UserError
+from ui.options import dream_parser, go_parser, gtp_parser
 
 if TYPE_CHECKING:
-    from agents.go_agent import GoModel
+    from agents.go_agent import GoAgent, GoModel
     from agents.players import BackgroundPlayer, Player
     from envs.go.gtp import GtpServer
+    from ui.board_window import BoardWindow
     from ui.lobby import Lobby, Setup
     from ui.match import Match
 
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 NAME = "VideoWorld"
 VERSION = "0.20.0"  # Lizzie wants a second number of 15 or more
-DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "checkpoints" / "go9-small"
 DEFAULT_SIZE = 9
 
 OVERVIEW = """\
@@ -42,116 +42,18 @@ usage: play.py MODE [options]
   play.py go --color white      the agent begins
   play.py go --vs self          watch the agent play itself; also --vs gnugo, a checkpoint or any GTP engine
   play.py go GAME.sgf           look at a game with the agent's thoughts, and play on from any move
+  play.py dream go              play inside the agent's imagination: the board is whatever it draws
   play.py gtp                   a GTP engine for Sabaki and other Go programs
 
 play.py MODE --help lists the options of a mode.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Mistakes become one sentence instead of a usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
-
-
-def whole_number(text: str) -> int:
-    """Return a whole number of zero or more; argparse shows the error."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of zero or more")
-    return int(text)
-
-
-def finite_number(text: str) -> float:
-    """Return a number that is neither infinite nor nan; argparse shows the error."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text!r} is no plain number such as 7 or 6.5")
-    return number
-
-
-def temperature(text: str) -> float:
-    """Return a finite number of zero or more; argparse shows the error."""
-    number = finite_number(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(
-            f"{text} is below zero; give 0 for the best move, 1 to follow its probabilities"
-        )
-    return number
-
-
-def seconds(text: str) -> float:
-    """Return a finite number above zero; argparse shows the error."""
-    number = finite_number(text)
-    if number <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is no time to think; give seconds above zero")
-    return number
-
-
-def agent_options() -> argparse.ArgumentParser:
-    """Return the options that every mode with a Go agent has."""
-    options = argparse.ArgumentParser(add_help=False)
-    add = options.add_argument
-    add(
-        "--checkpoint", type=Path, metavar="FOLDER", default=DEFAULT_CHECKPOINT,
-        help="the trained agent (default: the shipped go9-small)",
-    )  # fmt: skip
-    add("--size", type=whole_number, metavar="N", help="board size; has to be the checkpoint's, which is the default")
-    add("--komi", type=finite_number, metavar="POINTS", help="points for White (default: 7, with a handicap 0.5)")
-    add(
-        "--temperature", type=temperature, default=0.0, metavar="T",
-        help="0 plays the best move, 1 draws lots by probability (default: 0)",
-    )  # fmt: skip
-    add(
-        "--symmetries", type=int, choices=(1, 8), default=1,
-        help="8 looks at the board in all its orientations: slower and better (default: 1)",
-    )  # fmt: skip
-    add("--seed", type=whole_number, metavar="N", help="makes chance repeatable (default: another one each time)")
-    return options
-
-
-def go_parser() -> argparse.ArgumentParser:
-    """Return the command line of `play.py go`."""
-    what = "Play Go against the agent, or watch it play."
-    parser = _Parser("play.py go", description=what, parents=[agent_options()], allow_abbrev=False)
-    add = parser.add_argument
-    add("game", type=Path, nargs="?", metavar="GAME.sgf", help="a game to look at instead")
-    add(
-        "--vs", default="human", metavar="WHO",
-        help="who plays the agent: human (the default, which is you), self, random, gnugo, pachi, katago, a checkpoint "
-        "folder, or the command of a GTP engine in quotes",
-    )  # fmt: skip
-    add(
-        "--color", choices=("black", "white", "random"), default="black",
-        help="your colour; in a game to watch, the agent's (default: black)",
-    )  # fmt: skip
-    add("--time", type=seconds, metavar="SECONDS", help="for each move of an engine that knows time settings")
-    add("--handicap", type=whole_number, default=0, metavar="N", help="Black's stones at the start (default: none)")
-    add(
-        "--ui", choices=("auto", "window", "terminal"), default="auto",
-        help="auto takes the window where there is a display (default: auto)",
-    )  # fmt: skip
-    add(
-        "--sgf", type=Path, metavar="FILE",
-        help="where the game is saved after every move (default: a dated file in your data folder)",
-    )  # fmt: skip
-    return parser
-
-
-def gtp_parser() -> argparse.ArgumentParser:
-    """Return the command line of `play.py gtp`."""
-    what = "Speak GTP 2 on stdin and stdout, for Sabaki and other Go programs."
-    return _Parser("play.py gtp", description=what, parents=[agent_options()], allow_abbrev=False)
-
-
 # Wiring
 
 
-def checkpoint_size(folder: Path) -> int | None:
-    """Return the board size that a checkpoint's `config.yaml` names, None if it names none.
+def checkpoint_frames(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint's `config.yaml` says about its frames, such as size and style; empty if nothing.
 
     Reads only that file, so it answers long before the model is loaded; raises UserError where there is no checkpoint.
     """
@@ -167,7 +69,12 @@ def checkpoint_size(folder: Path) -> int | None:
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}); copy the checkpoint anew") from error
     frames = config.get("frames") if isinstance(config, dict) else None
-    size = frames.get("size") if isinstance(frames, dict) else None
+    return frames if isinstance(frames, dict) else {}
+
+
+def checkpoint_size(folder: Path) -> int | None:
+    """Return the board size that a checkpoint was made for, None if it names none."""
+    size = checkpoint_frames(folder).get("size")
     return size if isinstance(size, int) else None
 
 
@@ -187,24 +94,38 @@ def board_size(args: argparse.Namespace) -> int:
     return own
 
 
-@functools.lru_cache(maxsize=1)
+_loading = threading.Lock()
+
+
 def networks(checkpoint: Path) -> GoModel:
-    """The networks of a checkpoint, loaded once: each game with other settings gets an agent of its own around them."""
+    """The networks of a checkpoint, loaded once: every game and dream has an agent of its own around them."""
+    with _loading:  # the second thread that asks finds what the first has loaded
+        return _load_networks(checkpoint)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_networks(checkpoint: Path) -> GoModel:
     from agents.go_agent import load_go_model
 
     return load_go_model(checkpoint)
 
 
-def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
-    """Load the agent of --checkpoint as a player; runs in a thread, and only here torch is imported."""
-    from agents.analysis import GoAnalyst
+def load_go_agent(args: argparse.Namespace, seed: int) -> GoAgent:
+    """Load the agent of --checkpoint; runs in a thread, and only here torch is imported."""
     from agents.go_agent import GoAgent
+
+    return GoAgent(
+        networks(args.checkpoint), temperature=args.temperature, symmetries=args.symmetries, seed=seed, name=NAME
+    )
+
+
+def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
+    """Load the agent of --checkpoint as a player; runs in a thread."""
+    from agents.analysis import GoAnalyst
     from agents.players import AgentPlayer
     from envs.go.renderer import renderer_for
 
-    agent = GoAgent(
-        networks(args.checkpoint), temperature=args.temperature, symmetries=args.symmetries, seed=seed, name=NAME
-    )
+    agent = load_go_agent(args, seed)
     if agent.size != size:
         raise UserError(f"the checkpoint {args.checkpoint} plays {agent.size}x{agent.size}; give --size {agent.size}")
     renderer = renderer_for(agent.geometry)
@@ -219,38 +140,90 @@ def agent_in_background(args: argparse.Namespace, size: int, seed: int) -> Backg
 
 
 def play_go(args: argparse.Namespace) -> None:
-    """Set up what the options ask for and show it until it is closed."""
-    from envs.go.rules import BLACK, WHITE
-    from ui.lobby import Lobby, Setup, seats_for
+    """Set up the game that the options ask for and show it until it is closed."""
+    from ui.lobby import Setup, seats_for
     from ui.record import GameRecord
     from ui.review import read_record
 
     # Every mistake is found before anything slow begins.
-    size = board_size(args)
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
-    own = {"black": BLACK, "white": WHITE, "random": random.Random(seed).choice((BLACK, WHITE))}[args.color]
-    black, white = seats_for(args.vs, own)
+    size, seed = board_size(args), seed_of(args)
+    black, white = seats_for(args.vs, own_colour(args, seed))
     setup = Setup(
         black, white, komi=args.komi, handicap=args.handicap, temperature=args.temperature, symmetries=args.symmetries
     )
-
-    def load(wanted: Setup) -> Player:
-        options = {**vars(args), "temperature": wanted.temperature, "symmetries": wanted.symmetries}
-        return load_agent(argparse.Namespace(**options), size, seed)
-
-    lobby = Lobby(size, load, agent_name=NAME, seed=seed, sgf=args.sgf, seconds=args.time)
+    lobby = make_lobby(args, size, seed)
     lobby.check(setup)
     if args.game is not None:
         read_record(args.game)
-    if args.ui == "window" and (problem := display_problem()):
-        raise UserError(f"{problem}; use --ui terminal")
+    check_display(args)
     if args.sgf is not None and (place := GameRecord(args.sgf).path) != args.sgf:
         tell(f"{args.sgf} exists and stays as it is; this game is saved to {place}.")
     try:
         show(lobby, setup, args)
     finally:
-        if lobby.record is not None and lobby.record.written:
-            tell(f"The game is saved in {lobby.record.path}.")
+        tell_saved(lobby)
+
+
+def dream(args: argparse.Namespace) -> None:
+    """Set up the dream that the options ask for and show it until it is closed."""
+    from ui.lobby import HUMAN, Setup, seats_for
+
+    size, seed = board_size(args), seed_of(args)
+    black, white = seats_for(HUMAN, own_colour(args, seed))
+    setup = Setup(black, white, komi=args.komi, temperature=args.temperature)
+    lobby = make_lobby(args, size, seed)
+    lobby.check_dream(setup)
+    check_display(args)
+    try:
+        show_dream(lobby, setup, args)
+    finally:
+        tell_saved(lobby)
+
+
+def seed_of(args: argparse.Namespace) -> int:
+    """Return --seed, or another one each time."""
+    return args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
+
+
+def own_colour(args: argparse.Namespace, seed: int) -> int:
+    """Return the colour that --color asks for."""
+    from envs.go.rules import BLACK, WHITE
+
+    return {"black": BLACK, "white": WHITE, "random": random.Random(seed).choice((BLACK, WHITE))}[args.color]
+
+
+def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
+    """Return what makes games and dreams with the agent of --checkpoint."""
+    from envs.go.renderer import STYLE_WITH_TURN
+    from ui.lobby import Lobby
+
+    def asked(wanted: Setup) -> argparse.Namespace:
+        return argparse.Namespace(**{**vars(args), "temperature": wanted.temperature, "symmetries": wanted.symmetries})
+
+    return Lobby(
+        size,
+        lambda wanted: load_agent(asked(wanted), size, seed),
+        load_dreamer=lambda wanted: load_go_agent(asked(wanted), seed),
+        style=str(checkpoint_frames(args.checkpoint).get("style", STYLE_WITH_TURN)),
+        agent_name=NAME,
+        seed=seed,
+        sgf=args.sgf,
+        seconds=args.time,
+    )
+
+
+def tell_saved(lobby: Lobby) -> None:
+    """Say where the last game and the last film are."""
+    if lobby.record is not None and lobby.record.written:
+        tell(f"The game is saved in {lobby.record.path}.")
+    if lobby.last_dream is not None and lobby.last_dream.film is not None:
+        tell(f"The film of the dream is saved in {lobby.last_dream.film}.")
+
+
+def check_display(args: argparse.Namespace) -> None:
+    """Raise UserError if a window is asked for and none can be opened, as far as the environment tells."""
+    if args.ui == "window" and (problem := display_problem()):
+        raise UserError(f"{problem}; use --ui terminal")
 
 
 def display_problem() -> str | None:
@@ -261,27 +234,34 @@ def display_problem() -> str | None:
     return None
 
 
-def show(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> None:
-    """Run the window or the terminal board; "auto" takes the terminal where no window can be opened, and says so."""
-    if args.ui != "terminal":
-        problem = display_problem()
-        if problem is None:
-            os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on stdout
-            from ui.board_window import BoardWindow, NoDisplayError
-            from ui.settings import Settings
+def open_window(lobby: Lobby, setup: Setup, args: argparse.Namespace, verb: str) -> BoardWindow | None:
+    """Open the window on its start screen; None for the terminal, which "auto" takes and tells where there is none."""
+    if args.ui == "terminal":
+        return None
+    problem = display_problem()
+    if problem is None:
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on stdout
+        from ui.board_window import BoardWindow, NoDisplayError
+        from ui.settings import Settings
 
-            try:
-                window = BoardWindow(lobby=lobby, setup=setup, settings=Settings.load(), size=None)
-            except NoDisplayError as error:
-                if args.ui == "window":
-                    raise
-                problem = str(error).partition(";")[0]
-            else:
-                if args.explicit:
-                    window.show(open_match(lobby, setup, args))
-                window.run()
-                return
-        tell(f"Playing in the terminal: {problem}.")
+        try:
+            return BoardWindow(lobby=lobby, setup=setup, settings=Settings.load(), size=None)
+        except NoDisplayError as error:
+            if args.ui == "window":
+                raise
+            problem = str(error).partition(";")[0]
+    tell(f"{verb} in the terminal: {problem}.")
+    return None
+
+
+def show(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> None:
+    """Run the window or the terminal board."""
+    window = open_window(lobby, setup, args, "Playing")
+    if window is not None:
+        if args.explicit:
+            window.show(open_match(lobby, setup, args))
+        window.run()
+        return
     from ui.terminal import TerminalBoard
 
     match = open_match(lobby, setup, args)
@@ -289,6 +269,18 @@ def show(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> None:
         TerminalBoard(match).run()
     finally:
         match.close()
+
+
+def show_dream(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> None:
+    """Run the window, in the dream, or the dream in the terminal."""
+    window = open_window(lobby, setup, args, "Dreaming")
+    if window is not None:
+        window.show_dream(lobby.dream(setup))
+        window.run()
+        return
+    from ui.dream_terminal import TerminalDream
+
+    TerminalDream(lobby.dream(setup)).run()
 
 
 def open_match(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> Match:
@@ -335,7 +327,7 @@ def gtp_server(args: argparse.Namespace) -> GtpServer:
     from ui.lobby import EVEN_KOMI
 
     size = board_size(args)
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
+    seed = seed_of(args)
     komi = args.komi if args.komi is not None else EVEN_KOMI
     return GtpServer(agent_in_background(args, size, seed), size=size, komi=komi, name=NAME, version=VERSION)
 
@@ -347,6 +339,7 @@ def tell(sentence: str) -> None:
 
 MODES: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse.Namespace], None]]] = {
     "go": (go_parser, play_go),
+    "dream": (dream_parser, dream),
     "gtp": (gtp_parser, serve_gtp),
 }
 
@@ -360,7 +353,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     try:
         if words[0] not in MODES:
-            raise UserError(f"there is no mode {words[0]!r}; choose {' or '.join(MODES)}")
+            raise UserError(f"there is no mode {words[0]!r}; choose {', '.join(MODES)}")
         parser, run = MODES[words[0]]
         args = parser().parse_args(words[1:])
         # Whoever names nothing but the agent is asked the rest on the start screen.

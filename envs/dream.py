@@ -18,7 +18,7 @@ from envs.go.batch import BatchedGo, Positions, apply_moves, legal_moves
 from envs.go.coords import point_to_gtp
 from envs.go.env import AGENT_COLORS, PICTURE
 from envs.go.gtp_board import stones_text
-from envs.go.renderer import BoardGeometry, read_board, read_move, renderer_for
+from envs.go.renderer import BoardGeometry, check_shows_turn, read_board, read_move, renderer_for
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, colour_name
 from envs.viewer import Viewer
 
@@ -179,8 +179,7 @@ class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
     ) -> None:
         """Check the arguments, listed in the class docstring; raises UserError."""
         self.geometry = dreamer.geometry
-        if self.geometry.style != "modern":
-            raise UserError(f"frames of style {self.geometry.style!r} do not show whose turn it is; dream in 'modern'")
+        check_shows_turn(self.geometry.style)
         size = self.geometry.size
         GoGame(size, komi=komi)  # refuses what is no komi
         for name, value, choices in (

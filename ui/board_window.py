@@ -9,8 +9,10 @@ from pathlib import Path
 import pygame
 
 from envs.errors import UserError
+from ui.dream import Dream
+from ui.dream_screen import DreamScreen
 from ui.game_screen import GameScreen
-from ui.keymap import chords
+from ui.keymap import POINTER, Binding, chords
 from ui.lobby import Lobby, Setup
 from ui.match import Match
 from ui.messages import WARNING, Message
@@ -32,13 +34,15 @@ class NoDisplayError(UserError):
 
 
 class BoardWindow:
-    """A resizable window for matches, with a screen to choose them if it has a lobby.
+    """A resizable window for matches, with a screen to choose them, or a dream, if it has a lobby.
 
     `run` is the whole life of the window; `step` is one round of it, for tests and for embedding.
 
     Attributes:
         screen: what is shown now.
-        match: the match that is played or rests behind the start screen; None before the first.
+        match: the match that is played or waits behind the start screen or a dream; None before the first.
+        dream: the dream that is shown, if one is.
+        bindings: the keys that mean something on the screen.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class BoardWindow:
         self.lobby = lobby
         self.setup = setup or Setup()
         self.match: Match | None = None
+        self.dream: Dream | None = None
         try:
             pygame.display.init()
             pygame.font.init()
@@ -79,7 +84,8 @@ class BoardWindow:
         pygame.display.set_caption(title)
         pygame.key.set_repeat()  # a key that is held is one press: nobody resigns by leaning on it
         self.help = False
-        self.keys = {(pygame.key.key_code(c.key), c.ctrl, c.shift): action for c, action in chords().items()}
+        self.bindings: list[Binding] = []
+        self.keys: dict[tuple[int, bool, bool], str] = {}
         self.actions: dict[str, Callable[[], object]] = {
             "theme": self.surroundings.settings.next_theme,
             "sound": self._toggle_sound,
@@ -98,15 +104,16 @@ class BoardWindow:
             self.ask()
 
     def run(self) -> None:
-        """Serve the window until it is closed and save the game; raises the match's failure, if it has one."""
+        """Serve the window until it is closed and save what was played; raises the failure that ended it, if any."""
         clock = pygame.time.Clock()
         try:
             while self.step():
                 clock.tick(_TICKS)
         finally:
             self.close()
-        if self.match is not None and self.match.failure is not None:
-            raise self.match.failure
+        for played in (self.match, self.dream):
+            if played is not None and played.failure is not None:
+                raise played.failure
 
     def step(self) -> bool:
         """Take in events and answers and draw what changed; returns whether the window stays open."""
@@ -115,17 +122,18 @@ class BoardWindow:
         match = self.match
         if self.screen.poll() or (match is not None and not isinstance(self.screen, GameScreen) and match.poll()):
             self._dirty = True
-        if match is not None and match.failure is not None:
+        if any(played is not None and played.failure is not None for played in (match, self.dream)):
             self._open = False
         if self._open and (self._dirty or (time.monotonic() - self._drawn_at >= _MOVING and self.screen.moves())):
             self.draw()
         return self._open
 
     def close(self) -> None:
-        """Save the game and take the window away."""
+        """Save the game and the film and take the window away."""
         self._open = False
-        if self.match is not None:
-            self.match.close()
+        for played in (self.match, self.dream):
+            if played is not None:
+                played.close()
         self.surroundings.sounds.close()
         pygame.display.quit()
 
@@ -135,6 +143,7 @@ class BoardWindow:
         """Play `match` from now on; the one before is saved and let go."""
         if self.match is not None and self.match is not match:
             self.match.close(wait=False)
+        self._end_dream()
         match.pace, match.foresight = WATCHING_PACE, STRIP
         self.match = match
         self._enter_game()
@@ -145,28 +154,69 @@ class BoardWindow:
         if self.match is None:
             self.lobby.preload(self.setup)
         back = self._enter_game if self.match is not None else None
-        self.screen = StartScreen(
-            self.lobby, self.setup, self.surroundings, start=self._start, open_game=self._open_game, back=back
+        dream = self._dream_of if self.lobby.can_dream else None
+        self._enter(
+            StartScreen(
+                self.lobby,
+                self.setup,
+                self.surroundings,
+                start=self._start,
+                open_game=self._open_game,
+                dream=dream,
+                back=back,
+            )  # fmt: skip
         )
-        self._dirty = True
+
+    def show_dream(self, dream: Dream) -> None:
+        """Dream from now on; the match on the board, if there is one, waits behind it."""
+        self._end_dream()
+        self.dream = dream
+        screen = DreamScreen(dream, self.surroundings, self.do)
+        screen.actions["leave"] = self._wake_up
+        self._enter(screen)
+
+    def _wake_up(self) -> None:
+        """Leave the dream for the match that waits, or for the start screen."""
+        told = self._end_dream()
+        if self.match is not None:
+            self._enter_game()
+        else:
+            self.ask()
+        if told is not None:
+            self.screen.tell(told.text, told.kind)
+
+    def _end_dream(self) -> Message | None:
+        """Let the dream go, if there is one; returns what became of its film."""
+        dream, self.dream = self.dream, None
+        return dream.close() if dream is not None else None
+
+    def _enter(self, screen: Screen) -> None:
+        self.screen, self._dirty = screen, True
+        known = {*self.actions, *screen.actions}
+        self.bindings = [b for b in screen.bindings if b.keys[0] in POINTER or b.action in known]
+        self.keys = {(pygame.key.key_code(c.key), c.ctrl, c.shift): name for c, name in chords(self.bindings).items()}
 
     def _enter_game(self) -> None:
         assert self.match is not None
         screen = GameScreen(self.match, self.surroundings, self.do)
         if self.lobby is not None:
             screen.actions["new"] = self.ask
-        self.screen, self._dirty = screen, True
+        self._enter(screen)
 
     def _start(self, setup: Setup) -> None:
         assert self.lobby is not None
         try:
             match = self.lobby.open(setup)
         except UserError as error:
-            if isinstance(self.screen, StartScreen):
-                self.screen.message = Message(str(error), WARNING)
+            self.screen.tell(str(error), WARNING)
             return
         self.setup = setup
         self.show(match)
+
+    def _dream_of(self, setup: Setup) -> None:
+        assert self.lobby is not None
+        self.setup = setup
+        self.show_dream(self.lobby.dream(setup))
 
     def _open_game(self, path: Path) -> None:
         """Look at a record, behind which stands the match there is, or a new one."""
@@ -194,7 +244,8 @@ class BoardWindow:
     def _press(self, event: pygame.event.Event) -> None:
         held = getattr(event, "mod", 0)
         ctrl = bool(held & (pygame.KMOD_CTRL | pygame.KMOD_META))
-        action = self.keys.get((event.key, ctrl, ctrl and bool(held & pygame.KMOD_SHIFT)))
+        shift = bool(held & pygame.KMOD_SHIFT)
+        action = self.keys.get((event.key, ctrl, shift)) or self.keys.get((event.key, ctrl, False))
         self._dirty = True
         if self.screen.typing and not ctrl and not self.help and self.screen.handle(event):
             return
@@ -214,11 +265,7 @@ class BoardWindow:
     def _toggle_sound(self) -> None:
         audible = self.surroundings.sounds.toggle()
         on = self.surroundings.sounds.on
-        words = "Sound is on." if audible else "There is no sound device." if on else "Sound is off."
-        if isinstance(self.screen, StartScreen):
-            self.screen.message = Message(words)
-        elif self.match is not None:
-            self.match.tell(words)
+        self.screen.tell("Sound is on." if audible else "There is no sound device." if on else "Sound is off.")
 
     def _toggle_help(self) -> None:
         self.help = not self.help
@@ -243,7 +290,8 @@ class BoardWindow:
         now = time.monotonic()
         self.screen.draw(surface, now)
         if self.help:
-            draw_help(surface, self.surroundings.theme, max(8, round(15 * scale_of(surface.get_size()))))
+            text = max(8, round(15 * scale_of(surface.get_size())))
+            draw_help(surface, self.bindings, self.surroundings.theme, text)
         pygame.display.flip()
         self._drawn_at, self._dirty = now, False
 

@@ -10,12 +10,13 @@ import pygame
 
 from envs.go.rules import NO_POINT
 from ui.board_view import BoardView
+from ui.keymap import GAME_KEYS
+from ui.layout import lay_out
 from ui.match import Match
-from ui.messages import WARNING
+from ui.messages import INFO, WARNING
 from ui.reviewing import PAGE
 from ui.screen import Surroundings, draw_status
 from ui.side_panel import SidePanel, mode_of
-from ui.theme import scale_of
 from ui.thought_panel import compare, ring_points
 from ui.thoughts import Considered
 from ui.timeline import Timeline
@@ -29,6 +30,7 @@ _RESIGN_SECONDS = 3.0  # within which the second press has to come
 class GameScreen:
     """Shows one match. `actions` are its verbs; the window adds its own."""
 
+    bindings = GAME_KEYS
     typing = False
 
     def __init__(self, match: Match, surroundings: Surroundings, do: Callable[[str], None] | None = None) -> None:
@@ -63,7 +65,7 @@ class GameScreen:
             "play_on": match.play_on_here,
             "leave": self._leave,
             "save": match.save_as,
-            "candidates": self._next_marks,
+            "marks": self._next_marks,
             "numbers": self._toggle_numbers,
         }
 
@@ -142,6 +144,10 @@ class GameScreen:
         considered = self.match.considered
         imagined = considered.decision.thought.imagined if considered is not None else None
         return considered if imagined is not None and step < len(imagined) else None
+
+    def tell(self, text: str, kind: str = INFO) -> None:
+        """See `Screen`."""
+        self.match.tell(text, kind)
 
     # What happens by itself
 
@@ -231,7 +237,7 @@ class GameScreen:
         return point if match.game.why_illegal(point) is None else NO_POINT
 
     def _lay_out(self, size: tuple[int, int]) -> None:
-        """Board and panel side by side in a wide window, one above the other in a narrow one; status line below."""
+        """Put everything where it belongs, if the window or what it shows has changed."""
         mode, theme = mode_of(self.match), self.surroundings.theme
         if self._laid_out == (size, mode, theme.name, self.match.shown.size):
             return
@@ -241,39 +247,11 @@ class GameScreen:
             self.board.restyle(theme)
             self.panel.restyle(theme)
             self.timeline.theme = theme
-        width, height = size
-        scale = scale_of(size)
-        self._text = text = max(8, round(14 * scale))
-        margin = max(4, round(16 * scale))
-        bar = max(round(2.6 * text), 22)
-        self.status = pygame.Rect(0, height - bar, width, bar)
-        room = pygame.Rect(margin, margin, max(1, width - 2 * margin), max(1, height - bar - 2 * margin))
-        graph = max(30, round(78 * scale)) if height >= 300 else 0
-        below = graph + (margin * 3 // 4 if graph else 0)  # what the graph takes of the height
-        small = width < 280 or height < 200
-        if small:
-            side = max(1, min(room.width, room.height))
-            board = pygame.Rect(room.left + (room.width - side) // 2, room.top, side, side)
-            panel, graph = None, 0
-        elif width >= height * 1.05:
-            panel_width = max(min(220, room.width * 2 // 5), min(round(460 * scale), round(room.width * 0.36)))
-            side = max(1, min(room.height - below, room.width - panel_width - margin))
-            top = room.top + (room.height - below - side) // 2
-            panel_width = min(round(460 * scale), room.width - side - margin)
-            # Both together stand in the middle of a very wide window.
-            shift = (room.width - side - margin - panel_width) // 2
-            board = pygame.Rect(room.left + shift, top, side, side)
-            panel = pygame.Rect(board.right + margin, room.top, panel_width, room.height)
-        else:
-            side = max(1, min(room.width, round(room.height * 0.6) - below))
-            board = pygame.Rect(room.left + (room.width - side) // 2, room.top, side, side)
-            top = board.bottom + below + margin
-            panel = pygame.Rect(room.left, top, room.width, max(1, room.bottom - top))
-        self.board.place(board)
-        wide = board if width >= height * 1.05 else room
-        under = pygame.Rect(wide.left, board.bottom + margin * 3 // 4, wide.width, graph)
-        self.timeline.place(under, text)
-        if panel is None:
+        places = lay_out(size)
+        self._text, self.status = places.text, places.status
+        self.board.place(places.board)
+        self.timeline.place(places.graph, places.text)
+        if places.panel is None:
             self.panel.hide()
         else:
-            self.panel.place(panel, text, mode)
+            self.panel.place(places.panel, places.text, mode)

@@ -1,8 +1,9 @@
-"""Keys and words as one table: the window, the terminal board, their help and the README all read it."""
+"""Keys and words as tables, one for each screen: window, terminal, their help and the README all read them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 POINTER = ("click", "wheel", "drop")
@@ -29,7 +30,15 @@ class Binding:
     detail: str
 
 
-BINDINGS: tuple[Binding, ...] = (
+_WINDOW = (
+    Binding("theme", ("t",), "", "theme", "Wood, slate or paper; remembered."),
+    Binding("sound", ("v",), "", "sound", "The click of the stones, on or off; remembered."),
+    Binding("help", ("h", "f1"), "help", "help", "Shows or hides the keys of what is on the screen."),
+    Binding("fullscreen", ("f11",), "", "full screen", "Switches between window and full screen."),
+    Binding("quit", ("q",), "quit", "quit", "Games and films are saved."),
+)
+
+GAME_KEYS: tuple[Binding, ...] = (
     Binding("play", ("click",), "D4", "play a stone", "After the game, the same marks a group dead or alive."),
     Binding("pass", ("p",), "pass", "pass", "Two passes in a row end the game; the board is then counted by area."),
     Binding("undo", ("u", "backspace", "ctrl+z"), "undo", "undo", "Takes back your last move with its answer."),
@@ -48,13 +57,42 @@ BINDINGS: tuple[Binding, ...] = (
     Binding("leave", ("escape",), "game", "back", "Closes the help or a picture, or goes back to your game."),
     Binding("open", ("drop",), "", "open a game", "Drop an SGF file on the window to look at it."),
     Binding("save", ("s",), "save", "save a copy", "Every game is saved by itself; this writes another file."),
-    Binding("candidates", ("c",), "", "candidates", "Shows the agent's likeliest moves, all of them as heat, or none."),
+    Binding("marks", ("c",), "", "marks", "Shows the agent's likeliest moves, all of them as heat, or none."),
     Binding("numbers", ("m",), "", "move numbers", "Numbers the stones in the order they were played."),
-    Binding("theme", ("t",), "", "theme", "Wood, slate or paper; remembered."),
-    Binding("sound", ("v",), "", "sound", "The click of the stones, on or off; remembered."),
-    Binding("help", ("h", "f1"), "help", "help", "Shows or hides this table."),
-    Binding("fullscreen", ("f11",), "", "full screen", "Switches between window and full screen."),
-    Binding("quit", ("q",), "quit", "quit", "The game is saved."),
+    *_WINDOW,
+)
+"""Those of a game, in the window and in the terminal."""
+
+
+def _also(action: str, short: str, detail: str, word: str | None = None) -> Binding:
+    """What means the same as in a game has the same keys, and other words."""
+    same = next(binding for binding in GAME_KEYS if binding.action == action)
+    return replace(same, short=short, detail=detail, word=same.word if word is None else word)
+
+
+START_KEYS: tuple[Binding, ...] = (
+    Binding("choose", ("click",), "", "choose", "What is grey is not installed; a click says what is missing."),
+    Binding("above", ("up", "shift+tab"), "", "row above", "In the row of the komi one types."),
+    Binding("below", ("down", "tab"), "", "row below", "From the last row to the first."),
+    _also("previous", "choice before", "The one further left."),
+    _also("next", "choice after", "The one further right."),
+    _also("play_on", "start", "Begins the game that is chosen."),
+    Binding("dream", ("d",), "", "dream", "The agent imagines the game that is chosen; you play inside."),
+    _also("open", "open a game", "Drop an SGF file on the window to look at it."),
+    _also("leave", "back", "Closes the help or the list of games, or goes back to your game."),
+    *_WINDOW,
+)
+
+DREAM_KEYS: tuple[Binding, ...] = (
+    _also("play", "dream a move", "The agent imagines it, whatever the rules say, and its answer."),
+    _also("pass", "pass", "Two passes in a row end the dream."),
+    _also("undo", "undo", "Goes back to the frame before your last move."),
+    _also("redo", "redo", "Brings back what undo took, until you play another move."),
+    _also("new", "new dream", "From the first frame; the film of this one is saved."),
+    _also("leave", "wake up", "Closes the help, or goes back to your game or the start; the film is saved.", word=""),
+    _also("save", "save the film", "All frames so far as an animated picture."),
+    _also("marks", "marks", "Rings the points where the frame breaks the rules, or not; remembered."),
+    *_WINDOW,
 )
 
 
@@ -72,15 +110,15 @@ def parse_chord(name: str) -> Chord:
     return Chord(key, "ctrl" in held, "shift" in held)
 
 
-def chords() -> dict[Chord, str]:
-    """Every key of the table -> its action; gestures of the pointer are left out."""
-    return {parse_chord(key): b.action for b in BINDINGS for key in b.keys if key not in POINTER}
+def chords(bindings: Iterable[Binding]) -> dict[Chord, str]:
+    """Every key of a table -> its action; gestures of the pointer are left out."""
+    return {parse_chord(key): b.action for b in bindings for key in b.keys if key not in POINTER}
 
 
-def action_for_word(text: str) -> str | None:
+def action_for_word(text: str, bindings: Iterable[Binding]) -> str | None:
     """Return the action of a terminal word in any case ("Pass" -> "pass"), or None; moves such as "D4" are no words."""
     word = text.strip().lower()
-    return next((b.action for b in BINDINGS if word and b.word == word and b.action != "play"), None)
+    return next((b.action for b in bindings if word and b.word == word and b.action != "play"), None)
 
 
 def key_label(name: str) -> str:
@@ -95,14 +133,9 @@ def keys_text(binding: Binding) -> str:
     return " or ".join(key_label(name) for name in binding.keys)
 
 
-def keymap_rows() -> list[tuple[str, str, str, str]]:
-    """Return (keys, terminal word, short, detail) for every binding, in the order of the table."""
-    return [(keys_text(b), b.word, b.short, b.detail) for b in BINDINGS]
-
-
-def keymap_markdown() -> str:
-    """Return the table as Markdown; the README carries this text."""
+def keymap_markdown(bindings: Iterable[Binding]) -> str:
+    """Return a table as Markdown; the README carries this text."""
     lines = ["| window | terminal | does | |", "|---|---|---|---|"]
-    for keys, word, short, detail in keymap_rows():
-        lines.append(f"| {keys} | {f'`{word}`' if word else ''} | {short} | {detail} |")
+    for b in bindings:
+        lines.append(f"| {keys_text(b)} | {f'`{b.word}`' if b.word else ''} | {b.short} | {b.detail} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""What can be played: who may sit where, under which settings, and the match that comes of it. No pixels."""
+"""What can be played: who may sit where, under which settings, and the match or dream that comes of it. No pixels."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import functools
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.contestants import HELP, Contestant, parse_contestant
 from agents.players import BackgroundPlayer, Player
 from envs.errors import UserError
 from envs.go.engines import EngineError, gnugo_command, katago_command, pachi_command
+from envs.go.renderer import STYLE_WITH_TURN, check_shows_turn
 from envs.go.rules import BLACK, KO_RULES, WHITE, GoGame
+from ui.dream import Dream
 from ui.match import Match
 from ui.record import GameRecord
+
+if TYPE_CHECKING:  # Gymnasium, behind it, is left to the dream's worker
+    from envs.dream import Dreamer, DreamGoEnv
 
 HUMAN, AGENT = "human", "agent"
 AUTOMATIC = "automatic"  # ko rule: the engines' where one plays
@@ -65,12 +71,13 @@ class Seat:
 
 
 class Lobby:
-    """Makes matches on boards of one size, the agent's.
+    """Makes matches and dreams on boards of one size, the agent's.
 
     Attributes:
         size: of the boards.
         agent_name: what the agent is called until it is loaded.
         record: the record of the last match that was opened.
+        last_dream: the last dream that was begun.
     """
 
     def __init__(
@@ -78,6 +85,8 @@ class Lobby:
         size: int,
         load_agent: Callable[[Setup], Player],
         *,
+        load_dreamer: Callable[[Setup], Dreamer] | None = None,
+        style: str = STYLE_WITH_TURN,
         agent_name: str = "VideoWorld",
         seed: int = 0,
         sgf: Path | None = None,
@@ -88,6 +97,8 @@ class Lobby:
         Args:
             size: points per side.
             load_agent: loads the agent with a setup's temperature and symmetries; is called in a thread.
+            load_dreamer: the same for what dreams; None where there is nothing to dream with.
+            style: of the agent's frames.
             agent_name: see above.
             seed: of all chance.
             sgf: where the first game is saved; later ones get a number. Copies go to its folder.
@@ -96,7 +107,8 @@ class Lobby:
         self.size = size
         self.agent_name = agent_name
         self.record: GameRecord | None = None
-        self._load_agent = load_agent
+        self.last_dream: Dream | None = None
+        self._load_agent, self._load_dreamer, self._style = load_agent, load_dreamer, style
         self._seed, self._sgf, self._seconds = seed, sgf, seconds
         self._ready: tuple[Setup, BackgroundPlayer] | None = None
 
@@ -164,6 +176,38 @@ class Lobby:
         copies = self._sgf.parent if self._sgf is not None else Path()
         new_game = functools.partial(self.new_game, setup)
         return Match(new_game, seats, record=self.record, adviser=agent, copies=copies)
+
+    @property
+    def can_dream(self) -> bool:
+        """Whether there is something to dream with."""
+        return self._load_dreamer is not None
+
+    def check_dream(self, setup: Setup) -> None:
+        """Raise UserError if no dream can come of `setup`; loads nothing."""
+        check_shows_turn(self._style)
+        self._first_position(setup)
+
+    def dream(self, setup: Setup) -> Dream:
+        """Begin a dream with a setup's komi, handicap, temperature and views; UserError as in `check_dream`.
+
+        The human's colour is that of their seat, and Black if they have none or both.
+        """
+        self.check_dream(setup)
+        load = self._load_dreamer
+        assert load is not None
+        colour = "white" if setup.white == HUMAN != setup.black else "black"
+
+        def make() -> DreamGoEnv:
+            from envs.dream import DreamGoEnv
+
+            return DreamGoEnv(load(setup), komi=setup.points, agent_color=colour, temperature=setup.temperature)
+
+        self.last_dream = Dream(make, name=self.agent_name, game=self._first_position(setup), seed=self._seed)
+        return self.last_dream
+
+    def _first_position(self, setup: Setup) -> GoGame:
+        """The board before the first move of a dream, in which nobody else plays."""
+        return self.new_game(replace(setup, black=HUMAN, white=AGENT))
 
     def _contestants(self, setup: Setup) -> list[Contestant | None]:
         return [_contestant(word) for word in (setup.black, setup.white)]

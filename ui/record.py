@@ -65,7 +65,7 @@ class GameRecord:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if not self.written:
-                self.path = _claim(self.path)
+                self.path = claim(self.path)
             try:
                 _write(game, self.path, names, result, comments, self._date)
             except UserError:
@@ -91,7 +91,7 @@ def save_copy(
     game: GoGame, folder: Path, names: Mapping[int, str], result: str | None, comments: Sequence[str] = ()
 ) -> Path:
     """Write a game under a new name in `folder` and return its path; UserError if that cannot be done."""
-    path = _claim(folder.absolute() / _dated_name())
+    path = claim(folder.absolute() / _dated_name())
     try:
         _write(game, path, names, result, comments, time.strftime("%Y-%m-%d"))
     except UserError:
@@ -128,8 +128,8 @@ def _free_name(wanted: Path) -> Path:
     return path
 
 
-def _claim(wanted: Path) -> Path:
-    """Make an empty file under the first free name, so that nobody else takes it, and return its path."""
+def claim(wanted: Path) -> Path:
+    """Make an empty file under the first free name, so that nobody else takes it, and return its path; UserError."""
     while True:
         path = _free_name(wanted)
         try:

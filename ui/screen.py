@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pygame
 
-from ui.keymap import BINDINGS, key_label, keymap_rows
+from ui.keymap import Binding, key_label, keys_text
 from ui.messages import INFO, RESULT, WARNING, Message
 from ui.settings import Settings
 from ui.sound import Sounds
@@ -32,14 +32,20 @@ class Surroundings:
 class Screen(Protocol):
     """One picture that fills the window, such as the game. The window's thread calls everything.
 
-    `actions` are the verbs of the keymap that it knows besides the window's own; `typing` says that keys are letters.
+    `bindings` is its table of keys; `actions` are the verbs of it that it knows besides the window's own; `typing` says
+    that keys are letters.
     """
 
+    bindings: tuple[Binding, ...]
     actions: dict[str, Callable[[], object]]
     typing: bool
 
     def handle(self, event: pygame.event.Event) -> bool:
         """Take in what the window does not; returns whether the picture changes."""
+        ...
+
+    def tell(self, text: str, kind: str = INFO) -> None:
+        """Say something in the status line until something else happens."""
         ...
 
     def poll(self) -> bool:
@@ -86,8 +92,8 @@ def draw_veil(surface: pygame.Surface, theme: Theme) -> None:
     surface.blit(veil, (0, 0))
 
 
-def draw_help(surface: pygame.Surface, theme: Theme, text: int) -> None:
-    """The keymap over the darkened picture: with sentences where there is room, else in columns without."""
+def draw_help(surface: pygame.Surface, bindings: Sequence[Binding], theme: Theme, text: int) -> None:
+    """A table of keys over the darkened picture: with sentences where there is room, else in columns without."""
     draw_veil(surface, theme)
     width, height = surface.get_size()
     margin = max(4, text)
@@ -95,22 +101,19 @@ def draw_help(surface: pygame.Surface, theme: Theme, text: int) -> None:
     readable = [size for size in sizes if size >= 0.75 * text and size >= 10]
     choices = [(size, columns, True) for size in readable for columns in (1, 2)]
     choices += [(size, columns, False) for size in sizes for columns in (1, 2, 3)]
-    tables = (_HelpTable(*choice, width - 2 * margin) for choice in choices)
+    tables = (_HelpTable(bindings, *choice, width - 2 * margin) for choice in choices)
     table = next((table for table in tables if table.fits(height - 2 * margin)), None)
-    (table or _HelpTable(8, 1, False, width - 2 * margin)).draw(surface, theme)
+    (table or _HelpTable(bindings, 8, 1, False, width - 2 * margin)).draw(surface, theme)
 
 
 class _HelpTable:
-    """The keymap at one size of letters, in one or more columns, with or without the sentences."""
+    """Keys at one size of letters, in one or more columns, with or without the sentences."""
 
-    def __init__(self, size: int, columns: int, details: bool, width: int) -> None:
+    def __init__(self, bindings: Sequence[Binding], size: int, columns: int, details: bool, width: int) -> None:
         self.size, self.columns, self.details = size, columns, details
         self.line = round(size * 1.55)
         bold, plain = load_font(size, bold=True), load_font(size)
-        rows = [
-            (keys if details else key_label(b.keys[0]), b.short, b.detail)
-            for b, (keys, *_) in zip(BINDINGS, keymap_rows(), strict=True)
-        ]
+        rows = [(keys_text(b) if details else key_label(b.keys[0]), b.short, b.detail) for b in bindings]
         self.keys = max(bold.size(keys)[0] for keys, _, _ in rows) + size
         self.short = max(plain.size(short)[0] for _, short, _ in rows) + size
         wanted = (self.keys + self.short + (24 * size if details else 0)) * columns + 2 * size * (columns + 1)

@@ -31,6 +31,7 @@ class Settings:
         theme: a name of THEMES.
         marks: which of the agent's candidates are marked on the board, one of MARKS.
         numbers: whether stones carry the numbers of their moves.
+        rings: whether broken rules are ringed in a dream.
         sound: whether stones click; None means where there is a sound device.
         path: where this is kept; None keeps it nowhere.
     """
@@ -38,6 +39,7 @@ class Settings:
     theme: str = "wood"
     marks: str = "top"
     numbers: bool = False
+    rings: bool = True
     sound: bool | None = None
     path: Path | None = None
 
@@ -51,7 +53,8 @@ class Settings:
             logger.debug("no settings from %s: %s", path, error)
             found = {}
         settings = cls(path=path)
-        for name, allowed in (("theme", tuple(THEMES)), ("marks", MARKS), ("numbers", (True, False))):
+        switch = (True, False)
+        for name, allowed in (("theme", tuple(THEMES)), ("marks", MARKS), ("numbers", switch), ("rings", switch)):
             value = found.get(name) if isinstance(found, dict) else None
             if isinstance(value, (str, bool)) and value in allowed:
                 setattr(settings, name, value)

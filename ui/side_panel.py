@@ -8,7 +8,7 @@ from envs.go.rules import BLACK, WHITE, colour_name
 from ui.standing import Standing
 from ui.theme import Theme
 from ui.thought_panel import ThoughtPanel
-from ui.widgets import Button, draw_box, draw_text, stone_surface
+from ui.widgets import Button, draw_box, draw_text, place_buttons, stone_surface
 
 PLAYING, WATCHING, REVIEWING = "playing", "watching", "reviewing"
 _BUTTONS = {
@@ -49,7 +49,7 @@ class SidePanel:
         self.text, self.mode = text, mode
         self.buttons = [Button(action, label, pygame.Rect(0, 0, 1, 1)) for action, label in _BUTTONS[mode]]
         gap = round(text * 0.9)
-        bar = self._place_buttons(rect)
+        bar = place_buttons(self.buttons, rect, text)
         room = pygame.Rect(rect.left, rect.top, rect.width, max(0, bar.top - gap - rect.top))
         row = round(2.7 * text)
         players = 2 * row + gap // 2
@@ -84,23 +84,6 @@ class SidePanel:
         self.mode, self.buttons, self._players = "", [], nowhere
         self.thoughts.place(nowhere, nowhere, self.text)
 
-    def _place_buttons(self, rect: pygame.Rect) -> pygame.Rect:
-        """Put the buttons at the lower end of `rect`; returns the part they take."""
-        gap, height = max(2, self.text // 2), round(2.2 * self.text)
-        count = len(self.buttons)
-        rows = -(-count // max(1, min(count, round(rect.width // (6.4 * self.text)))))
-        columns = -(-count // rows)
-        height = max(1, min(height, (rect.height - (rows - 1) * gap) // rows))
-        taken = pygame.Rect(rect.left, 0, rect.width, rows * (height + gap) - gap)
-        taken.bottom = rect.bottom
-        for index, button in enumerate(self.buttons):
-            row, col = divmod(index, columns)
-            in_row = min(columns, count - row * columns)
-            width = (rect.width - (in_row - 1) * gap) / in_row
-            left = rect.left + round(col * (width + gap))
-            button.rect = pygame.Rect(left, taken.top + row * (height + gap), round(width), height)
-        return taken
-
     def action_at(self, position: tuple[int, int]) -> str | None:
         """Return the action of the button under a pixel, if there is one and it can be pressed."""
         return next((b.action for b in self.buttons if b.enabled and b.rect.collidepoint(position)), None)
@@ -119,34 +102,55 @@ class SidePanel:
             button.draw(surface, self.theme, pointer)
 
     def _draw_players(self, surface: pygame.Surface, match: Standing, seconds: float) -> None:
-        rect, gap = self._players, max(2, self.text // 2)
-        height, shown = (rect.height - gap) // 2, match.shown
-        for index, colour in enumerate((BLACK, WHITE)):
-            row = pygame.Rect(rect.left, rect.top + index * (height + gap), rect.width, height)
-            over = match.is_over if match.review is None else False
+        shown, over = match.shown, match.is_over and match.review is None
+        for colour, row in zip((BLACK, WHITE), player_rows(self._players, self.text), strict=True):
             turn = not over and shown.to_move == colour
-            radius = max(3, self.text // 2)
-            draw_box(surface, row, self.theme.raised if turn else self.theme.panel, radius)
-            if turn:
-                side = pygame.Rect(row.left, row.top + radius, max(3, self.text // 4), row.height - 2 * radius)
-                pygame.draw.rect(surface, self.theme.accent, side, border_radius=2)
-            stone = stone_surface(max(8, round(height * 0.62)), colour == BLACK, self.theme.rimmed and colour == WHITE)
-            place = stone.get_rect(midleft=(row.left + self.text, row.centery))
-            surface.blit(stone, place)
-            small = max(8, round(self.text * 0.84))
-            words = _turn_text(match, colour, turn, seconds)
-            at = (row.right - round(self.text * 0.8), row.centery)
-            said = draw_text(surface, words, at, small, self.theme.accent, anchor="midright")
             komi = f", komi {shown.komi:g}" if colour == WHITE else ""
             below = f"{colour_name(colour)}, {shown.captures[colour]} captured{komi}"
-            left = place.right + round(self.text * 0.8)
-            width = max(1, said.left - left - 6)
-            name = match.shown_names[colour]
-            draw_text(
-                surface, name, (left, row.centery), self.text, self.theme.text,
-                anchor="bottomleft", bold=True, width=width,
-            )  # fmt: skip
-            draw_text(surface, below, (left, row.centery + 1), small, self.theme.muted, width=width)
+            said = _turn_text(match, colour, turn, seconds)
+            draw_player(surface, row, self.theme, self.text, colour, match.shown_names[colour], below, turn, said)
+
+
+def player_rows(rect: pygame.Rect, text: int) -> tuple[pygame.Rect, pygame.Rect]:
+    """Black's row and White's in `rect`."""
+    gap = max(2, text // 2)
+    height = (rect.height - gap) // 2
+    upper = pygame.Rect(rect.left, rect.top, rect.width, height)
+    return upper, upper.move(0, height + gap)
+
+
+def draw_player(
+    surface: pygame.Surface,
+    row: pygame.Rect,
+    theme: Theme,
+    text: int,
+    colour: int,
+    name: str,
+    below: str,
+    turn: bool,
+    said: str,
+) -> None:
+    """A stone, a name with a line below it, and at the right what is `said`; the side to move stands out."""
+    radius = max(3, text // 2)
+    draw_box(surface, row, theme.raised if turn else theme.panel, radius)
+    if turn:
+        side = pygame.Rect(row.left, row.top + radius, max(3, text // 4), row.height - 2 * radius)
+        pygame.draw.rect(surface, theme.accent, side, border_radius=2)
+    stone = stone_surface(max(8, round(row.height * 0.62)), colour == BLACK, theme.rimmed and colour == WHITE)
+    place = stone.get_rect(midleft=(row.left + text, row.centery))
+    surface.blit(stone, place)
+    small = max(8, round(text * 0.84))
+    at = (row.right - round(text * 0.8), row.centery)
+    told = draw_text(surface, said, at, small, theme.accent, anchor="midright")
+    left = place.right + round(text * 0.8)
+    width = max(1, told.left - left - 6)
+    draw_text(surface, name, (left, row.centery), text, theme.text, anchor="bottomleft", bold=True, width=width)
+    draw_text(surface, below, (left, row.centery + 1), small, theme.muted, width=width)
+
+
+def dots(seconds: float) -> str:
+    """One to three dots as wide as three, for what goes on."""
+    return ("." * (1 + int(seconds * 2.5) % 3)).ljust(3, "\u2008")
 
 
 def _can(action: str, match: Standing) -> bool:
@@ -176,5 +180,4 @@ def _turn_text(match: Standing, colour: int, turn: bool, seconds: float) -> str:
         return "paused"
     if match.seats[colour] is None and not match.helping:
         return "to move"
-    dots = "." * (1 + int(seconds * 2.5) % 3)
-    return ("loading" if match.loading else "thinking") + dots.ljust(3, "\u2008")
+    return ("loading" if match.loading else "thinking") + dots(seconds)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pygame
 
 from envs.errors import UserError
+from ui.keymap import START_KEYS
 from ui.lobby import AUTOMATIC, Lobby, Setup
 from ui.messages import INFO, WARNING, Message
 from ui.record import games_folder, saved_games
@@ -26,7 +27,9 @@ _TOLD = re.compile(rb"(PB|PW|RE)\[((?:[^\]\\]|\\.){0,60})\]")
 
 
 class StartScreen:
-    """Rows of choices for the next game. `start` and `open_game` are called with what was chosen."""
+    """Rows of choices for the next game. `start`, `dream` and `open_game` are called with what was chosen."""
+
+    bindings = START_KEYS
 
     def __init__(
         self,
@@ -36,9 +39,10 @@ class StartScreen:
         *,
         start: Callable[[Setup], None],
         open_game: Callable[[Path], None],
+        dream: Callable[[Setup], None] | None = None,
         back: Callable[[], None] | None = None,
     ) -> None:
-        """`back` returns to the game one came from, if there is one."""
+        """`dream` is None where there is none; `back` returns to the game one came from, if there is one."""
         self.lobby, self.setup, self.surroundings = lobby, setup, surroundings
         self.message = Message("")
         self.typing = False
@@ -49,7 +53,7 @@ class StartScreen:
         self.rows = self._rows()
         self.row = 0
         self.buttons: dict[tuple[str, int], Button] = {}  # (row or "do", place in it)
-        self._start, self._open_game, self._back = start, open_game, back
+        self._start, self._open_game, self._dream, self._back = start, open_game, dream, back
         self._own_komi = setup.komi is not None  # typed by a person, not that of the handicap
         self._laid_out: tuple[object, ...] = ()
         self._text = 14
@@ -57,9 +61,13 @@ class StartScreen:
         self.actions: dict[str, Callable[[], object]] = {
             "play_on": self._begin,
             "leave": self._leave,
+            "above": lambda: self._go(-1),
+            "below": lambda: self._go(1),
             "previous": lambda: self._choose_beside(-1),
             "next": lambda: self._choose_beside(1),
         }
+        if dream is not None:
+            self.actions["dream"] = self._fall_asleep
 
     def _rows(self) -> list[tuple[str, str, list[tuple[object, str, str]]]]:
         """(field of the setup, label, choices as (value, label, why not))."""
@@ -98,16 +106,18 @@ class StartScreen:
         if self.typing and event.key == pygame.K_BACKSPACE:
             self._type(self.komi[:-1])
             self._replaces = False
-        elif event.key in (pygame.K_UP, pygame.K_DOWN, pygame.K_TAB):
-            back = event.key == pygame.K_UP or (event.key == pygame.K_TAB and event.mod & pygame.KMOD_SHIFT)
-            self.row = (self.row + (-1 if back else 1)) % len(self.rows)
-            self.typing = self._replaces = self.rows[self.row][0] == KOMI
         elif self.typing and event.unicode.isprintable() and event.unicode:
             self._type((("" if self._replaces else self.komi) + event.unicode)[:12])
             self._replaces = False
         else:
             return False
         return True
+
+    def _go(self, step: int) -> None:
+        """To another row."""
+        if self.games is None:
+            self.row = (self.row + step) % len(self.rows)
+            self.typing = self._replaces = self.rows[self.row][0] == KOMI
 
     def _type(self, text: str) -> None:
         self.komi, self._own_komi = text, True
@@ -134,6 +144,8 @@ class StartScreen:
     def _do(self, action: str) -> None:
         if action == "start":
             self._begin()
+        elif action == "dream":
+            self._fall_asleep()
         elif action == "open":
             self.games = [(path, describe(path)) for path in saved_games(games_folder(), _SHOWN_GAMES)]
             self._laid_out = ()
@@ -195,9 +207,10 @@ class StartScreen:
             raise UserError(f"komi {self.komi!r} is no number; give one such as 7 or 6.5") from None
         return replace(self.setup, komi=komi)
 
-    def _check(self) -> bool:
+    def _check(self, check: Callable[[Setup], None] | None = None) -> bool:
+        """Whether what is chosen passes the lobby's `check`, by default that for a game; tells why not."""
         try:
-            self.lobby.check(self.chosen())
+            (check or self.lobby.check)(self.chosen())
         except UserError as error:
             self.message = Message(f"{str(error)[:1].upper()}{str(error)[1:]}.", WARNING)
             return False
@@ -207,6 +220,14 @@ class StartScreen:
     def _begin(self) -> None:
         if self.games is None and self._check():
             self._start(self.chosen())
+
+    def _fall_asleep(self) -> None:
+        if self._dream is not None and self.games is None and self._check(self.lobby.check_dream):
+            self._dream(self.chosen())
+
+    def tell(self, text: str, kind: str = INFO) -> None:
+        """See `Screen`."""
+        self.message = Message(text, kind)
 
     # What happens by itself
 
@@ -323,9 +344,11 @@ class StartScreen:
             for place, (_, words) in enumerate(self.games):
                 rect = pygame.Rect(box.left, top + place * pitch, box.width, max(6, pitch - max(2, text // 3)))
                 self.buttons["game", place] = Button("game", words, rect)
-        labels = [("back", "Back")] if self.games is not None else [("start", "Start"), ("open", "Open SGF")]
-        if self._back is not None and self.games is None:
-            labels.append(("back", "Back to the game"))
+        labels = [("back", "Back")]
+        if self.games is None:
+            dream, back = self._dream is not None, self._back is not None
+            labels = [("start", "Start"), *[("dream", "Dream")] * dream, ("open", "Open SGF")]
+            labels += [("back", "Back to the game")] * back
         wide = min(10 * text, (box.width - 2 * text) // len(labels))
         for place, (action, words) in enumerate(labels):
             rect = pygame.Rect(box.left + place * (wide + text), box.bottom - height, wide, height)

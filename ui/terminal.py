@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from envs.errors import UserError
 from envs.go.coords import GTP_COLUMNS, gtp_to_point, point_to_gtp
 from envs.go.renderer import star_points
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, colour_name
-from ui.keymap import action_for_word, keymap_rows
+from ui.keymap import GAME_KEYS, Binding, action_for_word
 from ui.match import INFO, RESULT, WARNING, Match
 from ui.thoughts import rejection_clause
 
@@ -42,12 +42,8 @@ class TerminalBoard:
             "pause": match.toggle_pause,
             "play_on": match.play_on_here, "leave": match.leave_review,
         }  # fmt: skip
-        self._lines = sys.stdin if lines is None else lines
-        if isinstance(self._lines, io.TextIOWrapper):
-            # Bytes in another encoding are a wrong word like any other, and backslashes show on every terminal.
-            with contextlib.suppress(io.UnsupportedOperation):  # too late once something has been read
-                self._lines.reconfigure(errors="backslashreplace")
         self.console = Console(highlight=False) if console is None else console
+        self._lines = typed_lines(sys.stdin if lines is None else lines, self.console)
 
     def run(self) -> None:
         """Play until the human quits or a watched game ends, and save the game.
@@ -80,15 +76,15 @@ class TerminalBoard:
 
     def _play(self) -> None:
         self._answer()
-        for line in self._words():
+        for line in self._lines:
             word = line.strip()
             if not word:
                 continue
-            action = action_for_word(word)
+            action = action_for_word(word, GAME_KEYS)
             if action == "quit":
                 return
             if action == "help":
-                self._help()
+                self.console.print(words_table(GAME_KEYS))
                 continue
             if action is None:
                 try:
@@ -113,19 +109,6 @@ class TerminalBoard:
             self._raise_failure()
         if waiting or not refused:
             self._show()
-
-    def _words(self) -> Iterator[str]:
-        """Lines of input; a prompt is shown only to a person."""
-        prompt = self._lines.isatty()
-        while True:
-            if prompt:
-                self.console.print("[bold]>[/] ", end="")
-            line = self._lines.readline()
-            if not line:
-                if prompt:
-                    self.console.print()
-                return
-            yield line
 
     def _raise_failure(self) -> None:
         if self.match.failure is not None:
@@ -174,14 +157,34 @@ class TerminalBoard:
     def _any_letter(self) -> bool:
         return (self.console.encoding or "").lower().replace("-", "").startswith("utf")
 
-    def _help(self) -> None:
-        table = Table(title="Words", title_justify="left")
-        for heading in ("type", "does", ""):
-            table.add_column(heading)
-        for _, word, short, detail in keymap_rows():
-            if word:
-                table.add_row(word, short, detail)
-        self.console.print(table)
+
+def typed_lines(source: TextIO, console: Console) -> Iterator[str]:
+    """Lines of input to the end; a prompt is shown only to a person."""
+    if isinstance(source, io.TextIOWrapper):
+        # Bytes in another encoding are a wrong word like any other, and backslashes show on every terminal.
+        with contextlib.suppress(io.UnsupportedOperation):  # too late once something has been read
+            source.reconfigure(errors="backslashreplace")
+    prompt = source.isatty()
+    while True:
+        if prompt:
+            console.print("[bold]>[/] ", end="")
+        line = source.readline()
+        if not line:
+            if prompt:
+                console.print()
+            return
+        yield line
+
+
+def words_table(bindings: Iterable[Binding]) -> Table:
+    """The words of a table of keys, with what they do."""
+    table = Table(title="Words", title_justify="left")
+    for heading in ("type", "does", ""):
+        table.add_column(heading)
+    for binding in bindings:
+        if binding.word:
+            table.add_row(binding.word, binding.short, binding.detail)
+    return table
 
 
 def board_drawing(game: GoGame, dead: frozenset[int] = frozenset(), any_letter: bool = True) -> Panel:

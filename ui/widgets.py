@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -85,6 +86,23 @@ class Button:
         while size > 8 and load_font(size).size(self.label)[0] > room:
             size -= 1
         draw_text(surface, self.label, self.rect.center, size, colour, anchor="center", width=room)
+
+
+def place_buttons(buttons: Sequence[Button], rect: pygame.Rect, text: int) -> pygame.Rect:
+    """Put buttons with words `text` pixels high at the lower end of `rect`; returns the part they take."""
+    gap, height, count = max(2, text // 2), round(2.2 * text), len(buttons)
+    rows = -(-count // max(1, min(count, round(rect.width // (6.4 * text)))))
+    columns = -(-count // rows)
+    height = max(1, min(height, (rect.height - (rows - 1) * gap) // rows))
+    taken = pygame.Rect(rect.left, 0, rect.width, rows * (height + gap) - gap)
+    taken.bottom = rect.bottom
+    for index, button in enumerate(buttons):
+        row, col = divmod(index, columns)
+        in_row = min(columns, count - row * columns)
+        width = (rect.width - (in_row - 1) * gap) / in_row
+        left = rect.left + round(col * (width + gap))
+        button.rect = pygame.Rect(left, taken.top + row * (height + gap), round(width), height)
+    return taken
 
 
 @lru_cache(maxsize=32)

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     import torch
 
 STYLES = ("modern", "paper")
+STYLE_WITH_TURN = "modern"
+
+
+def check_shows_turn(style: str) -> None:
+    """Raise UserError for frames without the turn: nobody could dream with them."""
+    if style != STYLE_WITH_TURN:
+        raise UserError(f"frames of style {style!r} do not show whose turn it is; dream with a checkpoint of another")
+
+
 # What a tile of a board point can show; the status strip of the modern style adds the kinds below.
 EMPTY_POINT, BLACK_STONE, WHITE_STONE, BLACK_LAST, WHITE_LAST, KO_POINT = range(6)
 POINT_KINDS = 6

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ui.keymap import keymap_markdown
+from ui.keymap import DREAM_KEYS, GAME_KEYS, keymap_markdown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,8 +17,15 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
-def test_the_key_table_is_the_programs() -> None:
-    assert keymap_markdown() in README
+def test_the_key_tables_are_the_programs() -> None:
+    assert keymap_markdown(GAME_KEYS) in README and keymap_markdown(DREAM_KEYS) in README
+
+
+def test_every_mode_is_shown() -> None:
+    import play
+
+    shown = {shlex.split(line.split("play.py", 1)[1])[0] for line in COMMANDS if "play.py" in line}
+    assert shown == set(play.MODES) and all(f"play.py {mode} " in play.OVERVIEW for mode in play.MODES)
 
 
 def test_the_two_commands_come_first() -> None:

@@ -114,6 +114,11 @@ class Dream:
         return None if self._env is None else self._env.geometry
 
     @property
+    def komi(self) -> float:
+        """Points for White; 0 while loading."""
+        return 0.0 if self._env is None else self._env.komi
+
+    @property
     def is_over(self) -> bool:
         """Whether two passes have been shown, or the dream has become too long."""
         return self.now is not None and bool(self.now.info["over"])

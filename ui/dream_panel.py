@@ -8,7 +8,7 @@ from envs.go.rules import BLACK, WHITE, colour_name
 from ui.dream import Dream, Moment, move_text
 from ui.side_panel import dots, draw_player, player_rows
 from ui.theme import Theme
-from ui.widgets import Button, draw_box, draw_text, place_buttons, stone_surface, wrap
+from ui.widgets import Button, draw_box, draw_text, place_buttons, stone_surface, text_surface, wrap
 
 _BUTTONS = (
     ("pass", "Pass"), ("undo", "Undo"), ("redo", "Redo"), ("new", "New dream"),
@@ -138,9 +138,9 @@ class DreamPanel:
         own = now.info["agent_color"]
         for colour, row in zip((BLACK, WHITE), player_rows(self._players, self.text), strict=True):
             turn = now.info["to_move"] == colour and not dream.is_over
-            name, what = ("You", "imagined as you wish") if colour == own else (dream.name, "imagined")
+            name = "You" if colour == own else dream.name
             said = f"imagining{dots(seconds)}" if dream.imagining else "to move"
-            below = f"{colour_name(colour)}, {what}"
+            below = colour_name(colour) + (f", komi {dream.komi:g}" if colour == WHITE else "")
             draw_player(surface, row, theme, self.text, colour, name, below, turn, said if turn else "")
 
     def _draw_figures(self, surface: pygame.Surface, now: Moment, theme: Theme) -> None:
@@ -164,26 +164,28 @@ class DreamPanel:
             return
         draw_text(surface, "What it imagined", rect.topleft, text, theme.text, bold=True, width=rect.width)
         top, small, line = rect.top + round(1.9 * text), max(8, text - 1), round(1.6 * text)
-        left, middle = rect.left + 2 * text, rect.left + round(4.6 * text)
+        if not dream.changes:
+            words = "Nothing yet: click on a point, whether the rules allow it or not."
+            for told in wrap(words, small, rect.width)[: (rect.bottom - top) // line]:
+                draw_text(surface, told, (rect.left, top), small, theme.muted, width=rect.width)
+                top += line
+        left = rect.left + 2 * text
         for number in range(len(dream.changes), 0, -1):
             change = dream.changes[number - 1]
-            told = wrap("; ".join(change.broken), small, max(1, rect.right - middle - round(3.4 * text)))
-            lines = told or [""]
+            move = text_surface(move_text(change, geometry.size), small, theme.text)
+            beside = left + round(1.6 * text) + max(move.get_width() + text, 3 * text)
+            lines = wrap("; ".join(change.broken), small, max(1, rect.right - beside)) or [""]
             if top + line * len(lines) > rect.bottom:
                 return
+            middle = top + line // 2
+            draw_text(surface, str(number), (left - text // 2, middle), small, theme.muted, anchor="midright")
             stone = stone_surface(text, change.colour == BLACK, theme.rimmed and change.colour == WHITE)
-            surface.blit(stone, stone.get_rect(midleft=(left, top + line // 2)))
-            at = (left - round(0.5 * text), top + line // 2)
-            draw_text(surface, str(number), at, small, theme.muted, anchor="midright")
-            move = draw_text(
-                surface, move_text(change, geometry.size), (middle - text, top + line // 2), small, theme.text,
-                anchor="midleft",
-            )  # fmt: skip
-            beside = max(move.right + text, middle + round(2.4 * text))
-            for words in lines:
-                room = max(1, rect.right - beside)
-                draw_text(surface, words, (beside, top + line // 2), small, theme.warning, anchor="midleft", width=room)
-                top += line
+            surface.blit(stone, stone.get_rect(midleft=(left, middle)))
+            surface.blit(move, move.get_rect(midleft=(left + round(1.6 * text), middle)))
+            for index, words in enumerate(lines):
+                place, room = (beside, middle + index * line), max(1, rect.right - beside)
+                draw_text(surface, words, place, small, theme.warning, anchor="midleft", width=room)
+            top += line * len(lines)
 
 
 def _can(action: str, dream: Dream) -> bool:

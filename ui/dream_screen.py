@@ -62,7 +62,7 @@ class DreamScreen:
         action = self.panel.action_at(position)
         if action is not None:
             self.do(action)
-        elif (point := self.point_at(position)) != NO_POINT or (self.dream.loading and self._over_board(position)):
+        elif (point := self.point_at(position)) != NO_POINT:
             self.dream.play(point)
 
     def _hovered(self) -> object:
@@ -70,18 +70,13 @@ class DreamScreen:
         hovered = self.chart.change_at(self.pointer)
         return self.panel.action_at(self.pointer), hovered, self.point_at(self.pointer)
 
-    def _over_board(self, position: tuple[int, int]) -> bool:
-        return bool(self.board.collidepoint(position))
-
     def point_at(self, position: tuple[int, int]) -> int:
         """The point of the board that a pixel of the window shows; -1 off the board and while there is none."""
         geometry = self.dream.geometry
         if geometry is None or not self.frame.collidepoint(position):
             return NO_POINT
-        column, row = (
-            int((here - start) / self._cell)
-            for here, start in zip(position, self.frame.topleft, strict=True)
-        )  # fmt: skip
+        column = int((position[0] - self.frame.left) / self._cell)
+        row = int((position[1] - self.frame.top) / self._cell)
         return row * geometry.size + column if row < geometry.size and column < geometry.size else NO_POINT
 
     def centre(self, point: int) -> tuple[int, int]:
@@ -175,7 +170,7 @@ class DreamScreen:
         places = lay_out(size)
         self._text, self.status, self.board = places.text, places.status, places.board
         edge = max(1, self._text // 3)
-        names = round(1.7 * self._text) if self.board.width > 20 * self._text else edge
+        names = round(1.7 * self._text) if self.board.width > 24 * self._text else edge
         side = max(1, self.board.width - names - edge)
         self.frame = pygame.Rect(self.board.left + names, self.board.top + names, side, side)
         self.chart.place(places.graph, places.text)

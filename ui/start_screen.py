@@ -264,7 +264,8 @@ class StartScreen:
         message = self.message
         if not message.text:
             cure = " Escape goes back to the game." if self._back is not None else ""
-            message = Message(f"Enter starts, arrows choose; drop an SGF file here to look at it.{cure}", INFO)
+            dream = ", D dreams" if self._dream is not None else ""
+            message = Message(f"Enter starts{dream}, arrows choose; drop an SGF file here to look at it.{cure}")
         draw_status(surface, self._status, message, "H: keys", theme, text)
 
     def _draw_rows(self, surface: pygame.Surface) -> None:

@@ -11,6 +11,8 @@ import pygame
 
 from envs.go.coords import gtp_to_point
 from ui.board_window import BoardWindow
+from ui.dream import Dream
+from ui.dream_screen import DreamScreen
 from ui.game_screen import GameScreen
 from ui.keymap import parse_chord
 from ui.match import Match
@@ -39,6 +41,16 @@ class Driver:
         assert isinstance(self.window.screen, StartScreen)
         return self.window.screen
 
+    @property
+    def dream(self) -> Dream:
+        assert self.window.dream is not None
+        return self.window.dream
+
+    @property
+    def asleep(self) -> DreamScreen:
+        assert isinstance(self.window.screen, DreamScreen)
+        return self.window.screen
+
     def post(self, kind: int, **values: Any) -> bool:
         pygame.event.post(pygame.event.Event(kind, **values))
         return self.window.step()
@@ -61,7 +73,10 @@ class Driver:
         return self.post(pygame.MOUSEBUTTONDOWN, pos=where, button=1)
 
     def press(self, action: str) -> bool:
-        button = next(button for button in self.screen.panel.buttons if button.action == action)
+        """Click a button of the panel."""
+        screen = self.window.screen
+        assert isinstance(screen, (GameScreen, DreamScreen))
+        button = next(button for button in screen.panel.buttons if button.action == action)
         return self.click(button.rect.center)
 
     def choose(self, row: str, value: object) -> bool:

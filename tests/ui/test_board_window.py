@@ -19,7 +19,7 @@ from tests.ui.driver import Driver
 from tests.ui.fakes import FakeAgent, GatedPlayer, ScriptedPlayer
 from ui.board_view import BoardView
 from ui.board_window import BoardWindow, NoDisplayError
-from ui.keymap import BINDINGS, POINTER
+from ui.keymap import GAME_KEYS, POINTER
 from ui.match import WARNING, Match
 from ui.record import GameRecord
 from ui.theme import Theme
@@ -185,7 +185,7 @@ def test_other_keys_rest_while_the_help_is_open(open_window: Open) -> None:
     stays = driver.match.game
     driver.key("h")
     helped = driver.picture()
-    for binding in BINDINGS:
+    for binding in GAME_KEYS:
         if binding.action not in ("help", "leave", "quit"):
             for key in binding.keys:
                 if key not in POINTER:
@@ -285,7 +285,7 @@ def test_no_display_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_key_has_an_action(open_window: Open) -> None:
     driver = open_window(None, ScriptedPlayer([]))
     pointing = {"play", "open"}
-    assert set(driver.window.keys.values()) == {binding.action for binding in BINDINGS} - pointing
+    assert set(driver.window.keys.values()) == {binding.action for binding in GAME_KEYS} - pointing
     assert {*driver.window.actions, *driver.screen.actions} == set(driver.window.keys.values())
 
 

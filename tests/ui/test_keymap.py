@@ -6,28 +6,39 @@ import pygame
 import pytest
 
 from ui.keymap import (
-    BINDINGS,
+    DREAM_KEYS,
+    GAME_KEYS,
     POINTER,
+    START_KEYS,
+    Binding,
     Chord,
     action_for_word,
     chords,
     key_label,
     keymap_markdown,
-    keymap_rows,
     parse_chord,
 )
 
+TABLES = {"game": GAME_KEYS, "start": START_KEYS, "dream": DREAM_KEYS}
 
-def test_keys_and_words_are_used_once() -> None:
-    keys = [key for binding in BINDINGS for key in binding.keys]
-    words = [binding.word for binding in BINDINGS if binding.word]
+
+@pytest.mark.parametrize("bindings", TABLES.values(), ids=TABLES)
+def test_keys_and_words_are_used_once(bindings: tuple[Binding, ...]) -> None:
+    keys = [key for binding in bindings for key in binding.keys if key not in POINTER]
+    words = [binding.word for binding in bindings if binding.word]
     assert len(keys) == len(set(keys)) and len(words) == len(set(words))
-    assert len({binding.action for binding in BINDINGS}) == len(BINDINGS)
+    assert len({binding.action for binding in bindings}) == len(bindings)
+
+
+def test_what_means_the_same_has_the_same_keys_everywhere() -> None:
+    keys = {binding.action: binding.keys for binding in GAME_KEYS}
+    for binding in (*START_KEYS, *DREAM_KEYS):
+        assert keys.setdefault(binding.action, binding.keys) == binding.keys
 
 
 def test_pygame_knows_every_key() -> None:
     pygame.display.init()  # key names need it
-    for binding in BINDINGS:
+    for binding in (*GAME_KEYS, *START_KEYS, *DREAM_KEYS):
         for key in binding.keys:
             assert key in POINTER or pygame.key.key_code(parse_chord(key).key) > 0
     pygame.display.quit()
@@ -38,7 +49,7 @@ def test_pygame_knows_every_key() -> None:
     [("Pass", "pass"), (" undo ", "undo"), ("D4", None), ("", None), ("space", None), ("again", "pause")],
 )
 def test_words(text: str, action: str | None) -> None:
-    assert action_for_word(text) == action
+    assert action_for_word(text, GAME_KEYS) == action
 
 
 def test_labels() -> None:
@@ -48,11 +59,11 @@ def test_labels() -> None:
 
 def test_chords() -> None:
     assert parse_chord("ctrl+shift+z") == Chord("z", ctrl=True, shift=True) and parse_chord("u") == Chord("u")
-    assert len(chords()) == sum(key not in POINTER for binding in BINDINGS for key in binding.keys)
+    assert len(chords(GAME_KEYS)) == sum(key not in POINTER for binding in GAME_KEYS for key in binding.keys)
 
 
 def test_markdown_has_a_row_for_every_binding() -> None:
-    lines = keymap_markdown().splitlines()
-    assert len(lines) == 2 + len(BINDINGS) == 2 + len(keymap_rows())
+    lines = keymap_markdown(GAME_KEYS).splitlines()
+    assert len(lines) == 2 + len(GAME_KEYS)
     assert all(line.count("|") == 5 for line in lines)
     assert lines[3].startswith("| P | `pass` | pass |")

@@ -19,7 +19,7 @@ from envs.go.rules import BLACK, WHITE, GoGame
 from envs.go.sgf import read_sgf, write_sgf
 from tests.ui.driver import Driver
 from tests.ui.fakes import FakeAgent, GatedPlayer, ScriptedPlayer
-from ui.keymap import BINDINGS, POINTER
+from ui.keymap import GAME_KEYS, POINTER
 from ui.lobby import AGENT, HUMAN, Lobby, Setup, seats_for
 from ui.match import WARNING, Match
 from ui.record import GameRecord
@@ -624,7 +624,7 @@ def test_engines_against_each_other_and_the_agent_watching(lobby: Open) -> None:
 def test_keys_in_any_order_never_end_it(play: Open, tmp_path: Path) -> None:
     record = GameRecord(tmp_path / "games" / "game.sgf")
     driver = play(None, fake_player(), adviser=fake_player(1), record=record, copies=tmp_path)
-    keys = [key for b in BINDINGS for key in b.keys if key not in POINTER and b.action not in ("quit", "fullscreen")]
+    keys = [key for b in GAME_KEYS for key in b.keys if key not in POINTER and b.action not in ("quit", "fullscreen")]
     rng = np.random.default_rng(11)
     for _ in range(150):
         driver.key(keys[int(rng.integers(len(keys)))])

@@ -33,9 +33,8 @@ def check_shows_turn(style: str) -> None:
 
 # What a tile of a board point can show; the status strip of the modern style adds the kinds below.
 EMPTY_POINT, BLACK_STONE, WHITE_STONE, BLACK_LAST, WHITE_LAST, KO_POINT = range(6)
-POINT_KINDS = 6
 BLACK_TO_MOVE, WHITE_TO_MOVE, PASSED_BY_WHITE, PASSED_BY_BLACK = range(4)  # kinds of strip tiles
-STRIP_KINDS = 4
+POINT_KINDS, STRIP_KINDS = 6, 4
 
 WOOD = np.array([222, 184, 110], np.float32)
 INK = np.array([60, 42, 20], np.float32)

@@ -31,6 +31,7 @@ class DreamScreen:
         self.status = self.board = self.frame = pygame.Rect(0, 0, 1, 1)  # the board: the frame and its coordinates
         self.pointer = (-1, -1)
         self._text = 14
+        self._named = True  # whether there is room for the coordinates
         self._laid_out: tuple[int, int] | None = None
         self._frames_heard = len(dream.frames)
         self.actions: dict[str, Callable[[], object]] = {
@@ -140,7 +141,7 @@ class DreamScreen:
             draw_text(surface, words, self.board.center, self._text + 2, theme.muted, anchor="center")
             return
         surface.blit(frame_surface(dream.frames[-1], self.frame.width), self.frame)
-        if self.frame.left > self.board.left:
+        if self._named:
             self._draw_coordinates(surface, geometry.size)
         width = max(2, round(self._cell / 14))
         if self.surroundings.settings.rings:
@@ -170,7 +171,8 @@ class DreamScreen:
         places = lay_out(size)
         self._text, self.status, self.board = places.text, places.status, places.board
         edge = max(1, self._text // 3)
-        names = round(1.7 * self._text) if self.board.width > 24 * self._text else edge
+        self._named = self.board.width > 24 * self._text
+        names = round(1.7 * self._text) if self._named else edge
         side = max(1, self.board.width - names - edge)
         self.frame = pygame.Rect(self.board.left + names, self.board.top + names, side, side)
         self.chart.place(places.graph, places.text)

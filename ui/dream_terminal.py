@@ -27,6 +27,7 @@ class TerminalDream:
         self.dream = dream
         self.console = Console(highlight=False) if console is None else console
         self._lines = typed_lines(sys.stdin if lines is None else lines, self.console)
+        self._told = 0  # changes that have been printed
         self._verbs = {
             "pass": dream.pass_turn, "undo": dream.undo, "redo": dream.redo, "new": dream.new_dream,
             "save": dream.save_film,
@@ -74,9 +75,10 @@ class TerminalDream:
             raise dream.failure
         now, geometry = dream.now, dream.geometry
         assert now is not None and geometry is not None
-        for change in now.info["changes"]:
+        for change in dream.changes[self._told :]:
             told = f"{colour_name(change.colour)} {move_text(change, geometry.size)}"
             self._say("; ".join([told, *change.broken]), "" if change.sound else "red")
+        self._told = len(dream.changes)
         self.console.print(Text(stones_text(read_board(dream.frames[-1][None], geometry).stones[0])))
         info = now.info
         self._say(f"drift {info['drift']} points, {100 * info['sound']:.0f} % sound, blur {info['blur']:.2f}", "dim")

@@ -149,6 +149,12 @@ def test_arrows_go_through_rows_and_choices(lobby: Open) -> None:
     for name in ("down", "left", "tab", "right", "up"):
         driver.key(name)
     assert driver.start.setup.white == HUMAN and driver.start.setup.handicap == 2 and driver.start.komi == "0.5"
+    driver.key("down")
+    driver.key("down")
+    assert driver.start.typing and driver.start.rows[driver.start.row][0] == "komi"
+    driver.key("shift+tab")
+    driver.key("up")
+    assert not driver.start.typing and driver.start.row == 1
 
 
 def test_an_engine_that_is_not_installed_is_grey_and_says_why(lobby: Open, monkeypatch: pytest.MonkeyPatch) -> None:

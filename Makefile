@@ -17,7 +17,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 play: $(VENV)/.warm ## set up on first use, then play Go against the agent
-	@$(PY) play.py go --vs human --checkpoint $(CHECKPOINT)
+	@$(PY) play.py go --checkpoint $(CHECKPOINT)
 
 test: $(VENV)/.dev ## the tests, but for the slow ones
 	$(PY) -m pytest

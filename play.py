@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
-import math
 import os
 import random
 import sys
@@ -20,126 +19,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from envs.errors import UserError
+from ui.options import dream_parser, go_parser, gtp_parser
 
 if TYPE_CHECKING:
+    from agents.go_agent import GoAgent, GoModel
     from agents.players import BackgroundPlayer, Player
     from envs.go.gtp import GtpServer
+    from ui.board_window import BoardWindow
+    from ui.lobby import Lobby, Setup
     from ui.match import Match
 
 logger = logging.getLogger(__name__)
 
 NAME = "VideoWorld"
 VERSION = "0.20.0"  # Lizzie wants a second number of 15 or more
-DEFAULT_CHECKPOINT = Path(__file__).parent / "assets" / "checkpoints" / "go9-small"
 DEFAULT_SIZE = 9
-DEFAULT_KOMI, HANDICAP_KOMI = 7.0, 0.5
-WATCHING_PACE = 0.6  # seconds between the moves of a game to watch in the window, at least
 
 OVERVIEW = """\
 usage: play.py MODE [options]
 
   play.py go                    play Go against the agent in a window (in the terminal where there is no display)
   play.py go --color white      the agent begins
-  play.py go --vs self          watch the agent play itself; also --vs random and --vs gnugo
+  play.py go --vs self          watch the agent play itself; also --vs gnugo, a checkpoint or any GTP engine
+  play.py go GAME.sgf           look at a game with the agent's thoughts, and play on from any move
+  play.py dream go              play inside the agent's imagination: the board is whatever it draws
   play.py gtp                   a GTP engine for Sabaki and other Go programs
 
 play.py MODE --help lists the options of a mode.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Mistakes become one sentence instead of a usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
-
-
-def whole_number(text: str) -> int:
-    """Return a whole number of zero or more; argparse shows the error."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of zero or more")
-    return int(text)
-
-
-def finite_number(text: str) -> float:
-    """Return a number that is neither infinite nor nan; argparse shows the error."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text!r} is no plain number such as 7 or 6.5")
-    return number
-
-
-def temperature(text: str) -> float:
-    """Return a finite number of zero or more; argparse shows the error."""
-    number = finite_number(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(
-            f"{text} is below zero; give 0 for the best move, 1 to follow its probabilities"
-        )
-    return number
-
-
-def agent_options() -> argparse.ArgumentParser:
-    """Return the options that every mode with a Go agent has."""
-    options = argparse.ArgumentParser(add_help=False)
-    add = options.add_argument
-    add(
-        "--checkpoint", type=Path, metavar="FOLDER", default=DEFAULT_CHECKPOINT,
-        help="the trained agent (default: the shipped go9-small)",
-    )  # fmt: skip
-    add("--size", type=whole_number, metavar="N", help="board size; has to be the checkpoint's, which is the default")
-    add("--komi", type=finite_number, metavar="POINTS", help="points for White (default: 7, with a handicap 0.5)")
-    add(
-        "--temperature", type=temperature, default=0.0, metavar="T",
-        help="0 plays the best move, 1 draws lots by probability (default: 0)",
-    )  # fmt: skip
-    add(
-        "--symmetries", type=int, choices=(1, 8), default=1,
-        help="8 looks at the board in all its orientations: slower and better (default: 1)",
-    )  # fmt: skip
-    add("--seed", type=whole_number, metavar="N", help="makes chance repeatable (default: another one each time)")
-    return options
-
-
-def go_parser() -> argparse.ArgumentParser:
-    """Return the command line of `play.py go`."""
-    what = "Play Go against the agent, or watch it play."
-    parser = _Parser("play.py go", description=what, parents=[agent_options()], allow_abbrev=False)
-    add = parser.add_argument
-    add(
-        "--vs", choices=("human", "self", "random", "gnugo"), default="human",
-        help="who plays the agent (default: human, which is you)",
-    )  # fmt: skip
-    add(
-        "--color", choices=("black", "white", "random"), default="black",
-        help="your colour; in a game to watch, the agent's (default: black)",
-    )  # fmt: skip
-    add("--handicap", type=whole_number, default=0, metavar="N", help="Black's stones at the start (default: none)")
-    add(
-        "--ui", choices=("auto", "window", "terminal"), default="auto",
-        help="auto takes the window where there is a display (default: auto)",
-    )  # fmt: skip
-    add(
-        "--sgf", type=Path, metavar="FILE",
-        help="where the game is saved after every move (default: a dated file in your data folder)",
-    )  # fmt: skip
-    return parser
-
-
-def gtp_parser() -> argparse.ArgumentParser:
-    """Return the command line of `play.py gtp`."""
-    what = "Speak GTP 2 on stdin and stdout, for Sabaki and other Go programs."
-    return _Parser("play.py gtp", description=what, parents=[agent_options()], allow_abbrev=False)
-
-
 # Wiring
 
 
-def checkpoint_size(folder: Path) -> int | None:
-    """Return the board size that a checkpoint's `config.yaml` names, None if it names none.
+def checkpoint_frames(folder: Path) -> dict[str, Any]:
+    """Return what a checkpoint's `config.yaml` says about its frames, such as size and style; empty if nothing.
 
     Reads only that file, so it answers long before the model is loaded; raises UserError where there is no checkpoint.
     """
@@ -155,7 +69,12 @@ def checkpoint_size(folder: Path) -> int | None:
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}); copy the checkpoint anew") from error
     frames = config.get("frames") if isinstance(config, dict) else None
-    size = frames.get("size") if isinstance(frames, dict) else None
+    return frames if isinstance(frames, dict) else {}
+
+
+def checkpoint_size(folder: Path) -> int | None:
+    """Return the board size that a checkpoint was made for, None if it names none."""
+    size = checkpoint_frames(folder).get("size")
     return size if isinstance(size, int) else None
 
 
@@ -175,14 +94,38 @@ def board_size(args: argparse.Namespace) -> int:
     return own
 
 
-def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
-    """Load the agent of --checkpoint as a player; runs in a thread, and only here torch is imported."""
-    from agents.analysis import GoAnalyst
+_loading = threading.Lock()
+
+
+def networks(checkpoint: Path) -> GoModel:
+    """The networks of a checkpoint, loaded once: every game and dream has an agent of its own around them."""
+    with _loading:  # the second thread that asks finds what the first has loaded
+        return _load_networks(checkpoint)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_networks(checkpoint: Path) -> GoModel:
+    from agents.go_agent import load_go_model
+
+    return load_go_model(checkpoint)
+
+
+def load_go_agent(args: argparse.Namespace, seed: int) -> GoAgent:
+    """Load the agent of --checkpoint; runs in a thread, and only here torch is imported."""
     from agents.go_agent import GoAgent
+
+    return GoAgent(
+        networks(args.checkpoint), temperature=args.temperature, symmetries=args.symmetries, seed=seed, name=NAME
+    )
+
+
+def load_agent(args: argparse.Namespace, size: int, seed: int) -> Player:
+    """Load the agent of --checkpoint as a player; runs in a thread."""
+    from agents.analysis import GoAnalyst
     from agents.players import AgentPlayer
     from envs.go.renderer import renderer_for
 
-    agent = GoAgent.load(args.checkpoint, temperature=args.temperature, symmetries=args.symmetries, seed=seed)
+    agent = load_go_agent(args, seed)
     if agent.size != size:
         raise UserError(f"the checkpoint {args.checkpoint} plays {agent.size}x{agent.size}; give --size {agent.size}")
     renderer = renderer_for(agent.geometry)
@@ -196,51 +139,91 @@ def agent_in_background(args: argparse.Namespace, size: int, seed: int) -> Backg
     return BackgroundPlayer(NAME, lambda: load_agent(args, size, seed))
 
 
-def opponent_in(mode: str, agent: Player, seed: int) -> Player | None:
-    """Return who plays the agent with `--vs mode`; None is the human."""
-    from agents.players import BackgroundPlayer, EnginePlayer, RandomPlayer
-    from envs.go.engines import GtpEngine
-
-    if mode == "gnugo":
-        return BackgroundPlayer("GNU Go", lambda: EnginePlayer(GtpEngine("gnugo")))
-    return {"human": None, "self": agent, "random": RandomPlayer(seed)}[mode]
-
-
 def play_go(args: argparse.Namespace) -> None:
-    """Set up the match that the options ask for and show it until it is closed."""
-    from envs.go.engines import find_engine
-    from envs.go.rules import BLACK, WHITE, GoGame, opponent
-    from ui.match import Match
+    """Set up the game that the options ask for and show it until it is closed."""
+    from ui.lobby import Setup, seats_for
     from ui.record import GameRecord
+    from ui.review import read_record
 
     # Every mistake is found before anything slow begins.
-    size = board_size(args)
-    komi = args.komi if args.komi is not None else HANDICAP_KOMI if args.handicap else DEFAULT_KOMI
-    # Engines know the simple ko only; among ourselves no position may come back, so that every game ends.
-    ko_rule = "simple" if args.vs == "gnugo" else "positional"
-    new_game = functools.partial(GoGame, size, komi=komi, ko_rule=ko_rule, handicap=args.handicap)
-    new_game()
-    if args.vs == "gnugo":
-        find_engine("gnugo")
+    size, seed = board_size(args), seed_of(args)
+    black, white = seats_for(args.vs, own_colour(args, seed))
+    setup = Setup(
+        black, white, komi=args.komi, handicap=args.handicap, temperature=args.temperature, symmetries=args.symmetries
+    )
+    lobby = make_lobby(args, size, seed)
+    lobby.check(setup)
+    if args.game is not None:
+        read_record(args.game)
+    check_display(args)
+    if args.sgf is not None and (place := GameRecord(args.sgf).path) != args.sgf:
+        tell(f"{args.sgf} exists and stays as it is; this game is saved to {place}.")
+    try:
+        show(lobby, setup, args)
+    finally:
+        tell_saved(lobby)
+
+
+def dream(args: argparse.Namespace) -> None:
+    """Set up the dream that the options ask for and show it until it is closed."""
+    from ui.lobby import HUMAN, Setup, seats_for
+
+    size, seed = board_size(args), seed_of(args)
+    black, white = seats_for(HUMAN, own_colour(args, seed))
+    setup = Setup(black, white, komi=args.komi, temperature=args.temperature)
+    lobby = make_lobby(args, size, seed)
+    lobby.check_dream(setup)
+    check_display(args)
+    try:
+        show_dream(lobby, setup, args)
+    finally:
+        tell_saved(lobby)
+
+
+def seed_of(args: argparse.Namespace) -> int:
+    """Return --seed, or another one each time."""
+    return args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
+
+
+def own_colour(args: argparse.Namespace, seed: int) -> int:
+    """Return the colour that --color asks for."""
+    from envs.go.rules import BLACK, WHITE
+
+    return {"black": BLACK, "white": WHITE, "random": random.Random(seed).choice((BLACK, WHITE))}[args.color]
+
+
+def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
+    """Return what makes games and dreams with the agent of --checkpoint."""
+    from envs.go.renderer import STYLE_WITH_TURN
+    from ui.lobby import Lobby
+
+    def asked(wanted: Setup) -> argparse.Namespace:
+        return argparse.Namespace(**{**vars(args), "temperature": wanted.temperature, "symmetries": wanted.symmetries})
+
+    return Lobby(
+        size,
+        lambda wanted: load_agent(asked(wanted), size, seed),
+        load_dreamer=lambda wanted: load_go_agent(asked(wanted), seed),
+        style=str(checkpoint_frames(args.checkpoint).get("style", STYLE_WITH_TURN)),
+        agent_name=NAME,
+        seed=seed,
+        sgf=args.sgf,
+        seconds=args.time,
+    )
+
+
+def tell_saved(lobby: Lobby) -> None:
+    """Say where the last game and the last film are."""
+    if lobby.record is not None and lobby.record.written:
+        tell(f"The game is saved in {lobby.record.path}.")
+    if lobby.last_dream is not None and lobby.last_dream.film is not None:
+        tell(f"The film of the dream is saved in {lobby.last_dream.film}.")
+
+
+def check_display(args: argparse.Namespace) -> None:
+    """Raise UserError if a window is asked for and none can be opened, as far as the environment tells."""
     if args.ui == "window" and (problem := display_problem()):
         raise UserError(f"{problem}; use --ui terminal")
-    record = GameRecord(args.sgf)
-    if args.sgf is not None and record.path != args.sgf:
-        tell(f"{args.sgf} exists and stays as it is; this game is saved to {record.path}.")
-
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
-    colours = {"black": BLACK, "white": WHITE, "random": random.Random(seed).choice((BLACK, WHITE))}
-    agent = agent_in_background(args, size, seed)
-    other = opponent_in(args.vs, agent, seed)
-    # --color is the human's where there is one, else the agent's.
-    own = opponent(colours[args.color]) if other is None else colours[args.color]
-    match = Match(new_game, {own: agent, opponent(own): other}, record=record)
-    try:
-        show(match, args.ui)
-    finally:
-        match.close()
-        if record.written:
-            tell(f"The game is saved in {record.path}.")
 
 
 def display_problem() -> str | None:
@@ -251,28 +234,61 @@ def display_problem() -> str | None:
     return None
 
 
-def show(match: Match, ui: str) -> None:
-    """Run the window or the terminal board; "auto" takes the terminal where no window can be opened, and says so."""
+def open_window(lobby: Lobby, setup: Setup, args: argparse.Namespace, verb: str) -> BoardWindow | None:
+    """Open the window on its start screen; None for the terminal, which "auto" takes and tells where there is none."""
+    if args.ui == "terminal":
+        return None
+    problem = display_problem()
+    if problem is None:
+        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on stdout
+        from ui.board_window import BoardWindow, NoDisplayError
+        from ui.settings import Settings
+
+        try:
+            return BoardWindow(lobby=lobby, setup=setup, settings=Settings.load(), size=None)
+        except NoDisplayError as error:
+            if args.ui == "window":
+                raise
+            problem = str(error).partition(";")[0]
+    tell(f"{verb} in the terminal: {problem}.")
+    return None
+
+
+def show(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> None:
+    """Run the window or the terminal board."""
+    window = open_window(lobby, setup, args, "Playing")
+    if window is not None:
+        if args.explicit:
+            window.show(open_match(lobby, setup, args))
+        window.run()
+        return
     from ui.terminal import TerminalBoard
 
-    if ui != "terminal":
-        problem = display_problem()
-        if problem is None:
-            os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on stdout
-            from ui.board_window import BoardWindow, NoDisplayError
+    match = open_match(lobby, setup, args)
+    try:
+        TerminalBoard(match).run()
+    finally:
+        match.close()
 
-            try:
-                window = BoardWindow(match)
-            except NoDisplayError as error:
-                if ui == "window":
-                    raise
-                problem = str(error).partition(";")[0]
-            else:
-                match.pace = WATCHING_PACE
-                window.run()
-                return
-        tell(f"Playing in the terminal: {problem}.")
-    TerminalBoard(match).run()
+
+def show_dream(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> None:
+    """Run the window, in the dream, or the dream in the terminal."""
+    window = open_window(lobby, setup, args, "Dreaming")
+    if window is not None:
+        window.show_dream(lobby.dream(setup))
+        window.run()
+        return
+    from ui.dream_terminal import TerminalDream
+
+    TerminalDream(lobby.dream(setup)).run()
+
+
+def open_match(lobby: Lobby, setup: Setup, args: argparse.Namespace) -> Match:
+    """Start the match that the options ask for, with the game to look at, if one is named."""
+    match = lobby.open(setup)
+    if args.game is not None:
+        match.open_record(args.game)
+    return match
 
 
 def serve_gtp(args: argparse.Namespace) -> None:
@@ -308,10 +324,11 @@ def serve_gtp(args: argparse.Namespace) -> None:
 def gtp_server(args: argparse.Namespace) -> GtpServer:
     """Return the engine behind GTP; its model is being loaded."""
     from envs.go.gtp import GtpServer
+    from ui.lobby import EVEN_KOMI
 
     size = board_size(args)
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**31)
-    komi = args.komi if args.komi is not None else DEFAULT_KOMI
+    seed = seed_of(args)
+    komi = args.komi if args.komi is not None else EVEN_KOMI
     return GtpServer(agent_in_background(args, size, seed), size=size, komi=komi, name=NAME, version=VERSION)
 
 
@@ -322,6 +339,7 @@ def tell(sentence: str) -> None:
 
 MODES: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse.Namespace], None]]] = {
     "go": (go_parser, play_go),
+    "dream": (dream_parser, dream),
     "gtp": (gtp_parser, serve_gtp),
 }
 
@@ -335,9 +353,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     try:
         if words[0] not in MODES:
-            raise UserError(f"there is no mode {words[0]!r}; choose {' or '.join(MODES)}")
+            raise UserError(f"there is no mode {words[0]!r}; choose {', '.join(MODES)}")
         parser, run = MODES[words[0]]
-        run(parser().parse_args(words[1:]))
+        args = parser().parse_args(words[1:])
+        # Whoever names nothing but the agent is asked the rest on the start screen.
+        args.explicit = any(word.partition("=")[0] != "--checkpoint" for word in words[1:] if word.startswith("--"))
+        args.explicit = args.explicit or getattr(args, "game", None) is not None
+        run(args)
     except UserError as error:
         tell(f"play.py: {error}")
         return 2

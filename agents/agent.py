@@ -43,7 +43,9 @@ class Thought:
     Attributes:
         frame: uint8 `(S, S, 3)`, the frame the agent was shown.
         imagined: uint8 `(T, S, S, 3)`, the next frames as the agent expects them, nearest first.
+        imagined_boards: int8 `(T, N, N)`, the stones that the imagined frames show; agents leave it to their player.
         candidates: playable moves, most probable first.
+        probabilities: float `(N*N+1,)`, how likely each playable move is.
         rejected: moves it wanted and could not have, in the order they were tried.
         confidence: probability of the chosen move in 0..1 (this is not a chance of winning).
         milliseconds: wall time spent on the decision.
@@ -52,7 +54,9 @@ class Thought:
 
     frame: Frame | None = None
     imagined: Frame | None = None
+    imagined_boards: NDArray[np.int8] | None = None
     candidates: tuple[Candidate, ...] = ()
+    probabilities: NDArray[np.float64] | None = None
     rejected: tuple[Rejection, ...] = ()
     confidence: float | None = None
     milliseconds: float = 0.0
@@ -79,5 +83,17 @@ class Agent(Protocol):
             frame: uint8 `(S, S, 3)`.
             legal: bool `(N*N+1,)`, the actions allowed now; None allows all.
             imagine: False skips decoding the imagined frames (faster; `Thought.imagined` is then None).
+        """
+        ...
+
+    def imagine(self, frame: Frame, steps: int, *, action: int | None = None) -> Frame:
+        """Foresee the frames after `frame`, each on top of the one foreseen before.
+
+        Args:
+            frame: uint8 `(S, S, 3)`.
+            steps: how many.
+            action: what happens first; None lets the agent foresee that too.
+
+        Returns uint8 `(steps, S, S, 3)`, or no frame, `(0, S, S, 3)`, where the agent cannot picture `action`.
         """
         ...

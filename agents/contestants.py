@@ -75,8 +75,11 @@ class Contestant:
             return pachi_command(**self.options)
         return katago_command(**self.options) if self.kind == "katago" else engine_command(self.target)
 
-    def make(self, seed: int) -> Player:
-        """A player for one game; the same seed gives the same game as far as the player can."""
+    def make(self, seed: int, seconds: float | None = None) -> Player:
+        """A player for one game; the same seed gives the same game as far as the player can.
+
+        `seconds`: how long engines may think about a move.
+        """
         from agents.players import AgentPlayer, EnginePlayer, RandomPlayer
 
         if self.kind == "random":
@@ -87,7 +90,7 @@ class Contestant:
 
             agent = GoAgent(self.model(), seed=seed, name=self.name, **self.options)
             return AgentPlayer(agent, renderer_for(agent.geometry), imagine=False)
-        return EnginePlayer(GtpEngine(self.argv(seed)), self.name)
+        return EnginePlayer(GtpEngine(self.argv(seed)), self.name, seconds=seconds)
 
 
 def parse_contestant(text: str) -> Contestant:

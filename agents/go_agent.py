@@ -199,13 +199,13 @@ class GoAgent:
         action = self._choose(masked)
         order = np.argsort(-wanted, kind="stable")
         refused = [int(point) for point in order[: int(np.argmax(allowed[order]))] if wanted[point] > 0]
-        following = self.next_frame(frame, action) if imagine else None
-        imagined = None if following is None else following[None]
+        imagined = self.imagine(frame, 1, action=action) if imagine else None
         best = np.argsort(-masked, kind="stable")[:CANDIDATES]
         thought = Thought(
             frame=frame,
-            imagined=imagined,
+            imagined=imagined if imagined is not None and len(imagined) else None,
             candidates=tuple(Candidate(int(p), float(masked[p])) for p in best if masked[p] > 0),
+            probabilities=masked,
             rejected=tuple(Rejection(point) for point in refused[:CANDIDATES]),
             confidence=float(masked[action]),
             milliseconds=1000 * (time.perf_counter() - start),
@@ -221,10 +221,16 @@ class GoAgent:
         weights = np.where(probabilities > 0, np.exp(np.log(ratios) / self.temperature), 0.0)
         return int(self._rng.choice(len(weights), p=weights / weights.sum()))
 
-    def next_frame(self, frame: np.ndarray, action: int) -> np.ndarray | None:
-        """The frame uint8 (S, S, 3) that follows under the likeliest code that means `action`; None if none does."""
-        found, frames = self.model.imagine_change(torch.from_numpy(frame[None]), torch.tensor([action]))
-        return frames[0].numpy() if found[0] >= 0 else None
+    def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
+        """The next frames under the likeliest codes, the first under one that means `action`; see `Agent`."""
+        moves = None if action is None else torch.tensor([action])
+        found, following = self.model.imagine_change(torch.from_numpy(frame[None]), moves)
+        if steps < 1 or found[0] < 0:
+            return frame[None][:0]
+        if steps == 1:
+            return following.numpy()
+        later = self.model.world.imagine(following[:, None], steps=steps - 1)[0]
+        return torch.cat([following, later]).numpy()
 
 
 def load_go_model(folder: str | Path) -> GoModel:

@@ -15,13 +15,15 @@ from agents.agent import RESIGN, Agent, Decision, Rejection, Thought
 from envs.errors import UserError
 from envs.go.coords import point_to_gtp
 from envs.go.engines import GtpEngine
-from envs.go.renderer import BoardRenderer, positions_from_games
+from envs.go.renderer import BoardRenderer, positions_from_games, read_board
 from envs.go.rules import NO_POINT, GoGame, Move, own_eyes
 
 if TYPE_CHECKING:
     from agents.analysis import Analysis, GoAnalyst
 
 logger = logging.getLogger(__name__)
+
+PATIENCE = 30.0  # seconds an engine with time settings may be late
 
 
 class Player(Protocol):
@@ -54,6 +56,7 @@ class AgentPlayer:
         self.imagine = imagine
         self.analyst = analyst
         self.name = agent.name
+        self._turn = threading.Lock()  # a window's agent is asked for moves and for what it imagines in two threads
 
     def choose(self, game: GoGame, colour: int | None = None) -> Decision:
         """Draw the game with `colour` to move and ask the agent; UserError if the game's size is not the agent's."""
@@ -65,12 +68,25 @@ class AgentPlayer:
                 to_move=np.array([colour], dtype=np.int8), ko=np.array([NO_POINT], dtype=np.int16)
             )
         frame = self.renderer(positions)[0]
-        decision = self.agent.decide(frame, legal=game.legal_mask(colour), imagine=self.imagine)
+        with self._turn:
+            decision = self.agent.decide(frame, legal=game.legal_mask(colour), imagine=self.imagine)
         reasons = tuple(
             Rejection(wish.point, wish.reason or game.why_illegal(wish.point, colour) or "")
             for wish in decision.thought.rejected
         )
         return replace(decision, thought=replace(decision.thought, rejected=reasons))
+
+    def foresee(self, decision: Decision, steps: int) -> Thought:
+        """The thought behind one of its decisions with the next `steps` frames and what stands on them."""
+        thought = decision.thought
+        if thought.frame is None or decision.action == RESIGN:
+            return thought
+        with self._turn:
+            imagined = self.agent.imagine(thought.frame, steps, action=decision.action)
+        if not len(imagined):
+            return thought
+        boards = read_board(imagined, self.renderer.geometry).stones
+        return replace(thought, imagined=imagined, imagined_boards=boards)
 
     def analyse(
         self, game: GoGame, colour: int | None = None, *, allowed: np.ndarray | None = None
@@ -130,10 +146,14 @@ class RandomPlayer:
 class EnginePlayer:
     """A GTP engine as a player; before each move the engine is told what changed in the game since its last one."""
 
-    def __init__(self, engine: GtpEngine, name: str | None = None) -> None:
-        """`engine` is running; it belongs to this player from now on and is closed with it."""
+    def __init__(self, engine: GtpEngine, name: str | None = None, *, seconds: float | None = None) -> None:
+        """`engine` is running; it belongs to this player from now on and is closed with it.
+
+        `seconds`: how long it may think about a move, which is told to engines that know time settings.
+        """
         self.engine = engine
         self.name = name or engine.name
+        self.seconds = seconds
         self._setup: tuple[int, bytes] | None = None  # what the engine's board started from
         self._komi: float | None = None
         self._moves: list[Move] = []  # what the engine has played since
@@ -149,7 +169,9 @@ class EnginePlayer:
             if not self.engine.is_running:
                 self._restart()
             self._synchronise(game)
-            point = self.engine.genmove(colour, game.size)
+            # Engines keep to their time loosely; one that takes far longer hangs.
+            patience = None if self.seconds is None else PATIENCE + 3 * self.seconds
+            point = self.engine.genmove(colour, game.size, timeout=patience)
         except UserError:
             self._setup = None  # whatever the engine holds now, it is set up anew next time
             raise
@@ -194,6 +216,12 @@ class EnginePlayer:
 
     def _set_up(self, game: GoGame) -> None:
         self.engine.new_game(game.size, game.komi)
+        if self.seconds is not None:
+            if "kata-time_settings" in self.engine.commands:
+                self.engine.command("kata-time_settings", "byoyomi", "0", f"{self.seconds:g}", "1")
+            elif "time_settings" in self.engine.commands:
+                # Canadian byoyomi counts whole seconds
+                self.engine.command("time_settings", "0", str(max(1, round(self.seconds))), "1")
         self._komi, self._moves = game.komi, []
         stones = game.initial_stones.reshape(-1)
         if len(game.handicap_stones) >= 2 and np.count_nonzero(stones) == len(game.handicap_stones):
@@ -210,17 +238,34 @@ class BackgroundPlayer:
     The window opens and the GTP server answers while the model is read from disk.
     """
 
-    def __init__(self, name: str, load: Callable[[], Player]) -> None:
-        """Start loading at once. `name` serves until the player is there and brings its own."""
+    def __init__(
+        self, name: str, load: Callable[[], Player], *, again: type[Exception] | tuple[type[Exception], ...] = ()
+    ) -> None:
+        """Start loading at once. `name` serves until the player is there and brings its own.
+
+        After an error of the kind `again` the next question loads anew: an engine may start the second time.
+        """
         self.name = name
         self._load = load
+        self._again = again
         self._player: Player | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._told = False  # whether the error was raised
         self.error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name=f"load {name}", daemon=True)
+        self._start()
+
+    def _start(self) -> None:
+        self.error, self._told = None, False
+        self._done.clear()
+        self._thread = threading.Thread(target=self._run, name=f"load {self.name}", daemon=True)
         self._thread.start()
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the player could not be loaded and asking again will not help."""
+        return self.error is not None and not isinstance(self.error, self._again)
 
     @property
     def loading(self) -> bool:
@@ -229,11 +274,19 @@ class BackgroundPlayer:
 
     def choose(self, game: GoGame, colour: int | None = None) -> Decision:
         """Wait until the player is loaded and let it choose; raises what loading raised."""
+        if self._told and isinstance(self.error, self._again):
+            self._start()
         self._done.wait()
         if self.error is not None:
+            self._told = True
             raise self.error
         assert self._player is not None
         return self._player.choose(game, colour)
+
+    def foresee(self, decision: Decision, steps: int) -> Thought:
+        """As the player itself, if it is an agent; the thought as it is otherwise. Waits until the player is loaded."""
+        self._done.wait()
+        return self._player.foresee(decision, steps) if isinstance(self._player, AgentPlayer) else decision.thought
 
     def analyse(
         self, game: GoGame, colour: int | None = None, *, allowed: np.ndarray | None = None

@@ -18,7 +18,7 @@ from envs.go.batch import BatchedGo, Positions, apply_moves, legal_moves
 from envs.go.coords import point_to_gtp
 from envs.go.env import AGENT_COLORS, PICTURE
 from envs.go.gtp_board import stones_text
-from envs.go.renderer import BoardGeometry, read_board, read_move, renderer_for
+from envs.go.renderer import BoardGeometry, check_shows_turn, read_board, read_move, renderer_for
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, colour_name
 from envs.viewer import Viewer
 
@@ -37,8 +37,8 @@ class Dreamer(Protocol):
         """Frame uint8 (S, S, 3) -> how likely each move comes next (N*N + 1,)."""
         ...
 
-    def next_frame(self, frame: np.ndarray, action: int) -> np.ndarray | None:
-        """The frame uint8 (S, S, 3) that follows `frame` when `action` is played; None if it cannot imagine that."""
+    def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
+        """Frames uint8 (steps, S, S, 3) that follow `frame` when `action` is played; none if it cannot imagine that."""
         ...
 
 
@@ -179,8 +179,7 @@ class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
     ) -> None:
         """Check the arguments, listed in the class docstring; raises UserError."""
         self.geometry = dreamer.geometry
-        if self.geometry.style != "modern":
-            raise UserError(f"frames of style {self.geometry.style!r} do not show whose turn it is; dream in 'modern'")
+        check_shows_turn(self.geometry.style)
         size = self.geometry.size
         GoGame(size, komi=komi)  # refuses what is no komi
         for name, value, choices in (
@@ -302,9 +301,10 @@ class DreamGoEnv(gym.Env[np.ndarray, np.int64]):
 
     def _imagine(self, action: int) -> bool:
         """Go on to the frame that follows `action`; False if the model cannot imagine it."""
-        after = self.dreamer.next_frame(self.frame, action)
-        if after is None:
+        imagined = self.dreamer.imagine(self.frame, 1, action=action)
+        if not len(imagined):
             return False
+        after = imagined[0]
         change = judge(self.frame, after, action, self.geometry)
         area = self.geometry.size**2
         self.changes.append(change)

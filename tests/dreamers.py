@@ -21,9 +21,10 @@ class PerfectDreamer:
         wanted = legal / np.arange(1, len(legal) + 1) ** 4
         return wanted / wanted.sum()
 
-    def next_frame(self, frame: np.ndarray, action: int) -> np.ndarray | None:
+    def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
+        assert steps == 1 and action is not None
         after, legal = apply_moves(read_board(frame[None], self.geometry), [action])
-        return renderer_for(self.geometry)(after)[0] if legal[0] else None
+        return renderer_for(self.geometry)(after) if legal[0] else frame[None][:0]
 
 
 class Painter(PerfectDreamer):
@@ -33,5 +34,5 @@ class Painter(PerfectDreamer):
         super().__init__()
         self.frames = list(frames)
 
-    def next_frame(self, frame: np.ndarray, action: int) -> np.ndarray | None:
-        return self.frames.pop(0)
+    def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
+        return self.frames.pop(0)[None]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,15 @@ import pytest
 import play
 from agents.players import AgentPlayer, EnginePlayer
 from envs.go.engines import GtpEngine
+from envs.go.renderer import BoardGeometry
 from envs.go.rules import BLACK, WHITE, GoGame
-from envs.go.sgf import read_sgf
+from envs.go.sgf import read_sgf, write_sgf
+from tests.dreamers import PerfectDreamer
 from tests.ui.fakes import FakeAgent
+from ui.board_window import WATCHING_PACE, BoardWindow
+from ui.dream_screen import DreamScreen
 from ui.match import Match
+from ui.start_screen import StartScreen
 
 ROOT = Path(play.__file__).parent
 NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "SDL_VIDEODRIVER": ""}
@@ -56,6 +62,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Games of these tests belong to no person, and no display is there unless a test names one."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name, value in NO_DISPLAY.items():
         monkeypatch.setenv(name, value)
     yield
@@ -100,7 +107,7 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["calvin"], ["'calvin'", "choose go or gtp"]),
+        (["calvin"], ["'calvin'", "choose go, dream, gtp"]),
         (["go", "--vs", "alphago"], ["alphago", "gnugo"]),
         (["go", "--size", "nine"], ["'nine' is no whole number"]),
         (["go", "--size", "1"], ["board size 1"]),
@@ -120,15 +127,28 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
         (["go", "--sgf", "."], [". is a folder"]),
         (["go", "--sgf", "n" * 300], ["games cannot be saved to nnn", "choose another name or place"]),
         (["go", "--colour", "black"], ["--colour"]),
-        (["go", "extra"], ["extra"]),
+        (["go", "extra"], ["cannot read extra", "check the file"]),
+        (["go", "--komi", "1e9"], ["komi 1e+09 does not fit a 9x9 board"]),
+        (["go", "--vs", " "], ["a player has no name"]),
+        (["go", "--vs", "nowhere/to be/found"], ["nowhere/to", "full path"]),
+        (["go", "--vs", "random,level=3"], ["'level=3'", "no option of random"]),
+        (["go", "--time", "0"], ["--time", "no time to think"]),
         (["gtp", "--vs", "self"], ["--vs"]),
+        (["dream", "chess"], ["no dream of 'chess'", "choose go"]),
+        (["dream"], ["required: go", "play.py dream --help"]),
+        (["dream", "go", "--komi", "nan"], ["--komi", "'nan' is no plain number"]),
+        (["dream", "go", "--komi", "1e9"], ["komi 1e+09 does not fit a 9x9 board"]),
+        (["dream", "go", "--temperature", "-1"], ["--temperature", "below zero"]),
+        (["dream", "go", "--handicap", "2"], ["--handicap"]),
+        (["dream", "go", "--checkpoint", "nowhere"], ["no checkpoint in nowhere"]),
+        (["dream", "go", "--ui", "window"], ["no display", "--ui terminal"]),
     ],
 )
 def test_mistakes_get_one_sentence_and_status_2(
     words: list[str], parts: list[str], checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if "--checkpoint" not in words and len(words) > 1:
-        words = [words[0], "--checkpoint", str(checkpoint), *words[1:]]
+        words = [*words, "--checkpoint", str(checkpoint)]
     assert play.main(words) == 2
     out, err = capsys.readouterr()
     assert out == "" and one_sentence(err)
@@ -155,7 +175,7 @@ def test_a_broken_config(checkpoint: Path, text: str, capsys: pytest.CaptureFixt
 def seats_of(words: list[str], checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Match:
     """The match that the front door would show."""
     shown: list[Match] = []
-    monkeypatch.setattr(play, "show", lambda match, ui: shown.append(match))
+    monkeypatch.setattr(play, "show", lambda *asked: shown.append(play.open_match(*asked)))
     assert play.main(["go", "--checkpoint", str(checkpoint), *words]) == 0
     return shown[0]
 
@@ -224,10 +244,124 @@ def test_a_display_that_does_not_answer(
 
 def test_the_window_opens(checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    opened: list[Match] = []
-    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window.match))
+    opened: list[BoardWindow] = []
+    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window))
     assert play.main(["go", "--checkpoint", str(checkpoint), "--ui", "window"]) == 0
-    assert opened[0].pace == play.WATCHING_PACE
+    match = opened[0].match
+    assert match is not None and match.pace == WATCHING_PACE and match.foresight == 4
+    match.close()
+
+
+def test_without_options_the_window_asks_who_plays(
+    checkpoint: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    opened: list[BoardWindow] = []
+    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window))
+    assert play.main(["go", "--checkpoint", str(checkpoint)]) == 0
+    assert opened[0].match is None and isinstance(opened[0].screen, StartScreen)
+
+
+def test_a_game_to_look_at(
+    checkpoint: Path, tmp_path: Path, fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = GoGame(9)
+    game.play(40)
+    path = write_sgf(game, tmp_path / "theirs.sgf")
+    match = seats_of([str(path)], checkpoint, monkeypatch)
+    assert match.wait(20) and match.review is not None and match.review.path == path
+    match.close()
+
+
+@pytest.fixture
+def dreamer(fake_agent: list[Any], monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Replaces what dreams; returns what it was loaded with."""
+    loaded: list[tuple[Any, ...]] = []
+
+    def load(args: Any, seed: int) -> PerfectDreamer:
+        loaded.append((args, seed))
+        return PerfectDreamer(BoardGeometry(9))
+
+    monkeypatch.setattr(play, "load_go_agent", load)
+    return loaded
+
+
+def test_a_dream_in_the_terminal(
+    checkpoint: Path,
+    dreamer: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("D4\nquit\n"))
+    words = ["dream", "go", "--checkpoint", str(checkpoint), "--color", "white", "--komi", "5", "--seed", "4"]
+    assert play.main([*words, "--temperature", "0.5"]) == 0
+    out, err = capsys.readouterr()
+    (film,) = (tmp_path / "data" / "videoworld" / "dreams").iterdir()
+    assert "Dreaming in the terminal: there is no display" in err and f"film of the dream is saved in {film}" in err
+    assert "Black A9" in out and "White D4" in out and "you dream as White" in out
+    ((args, seed),) = dreamer
+    assert (args.temperature, args.symmetries, seed) == (0.5, 1, 4)
+
+
+def test_the_window_opens_in_the_dream(checkpoint: Path, dreamer: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    opened: list[BoardWindow] = []
+    monkeypatch.setattr("ui.board_window.BoardWindow.run", lambda window: opened.append(window))
+    assert play.main(["dream", "go", "--checkpoint", str(checkpoint), "--komi", "5"]) == 0
+    (window,) = opened
+    assert window.dream is not None and window.match is None and isinstance(window.screen, DreamScreen)
+    assert window.dream.wait(20) and window.dream.komi == 5
+    window.do("leave")
+    assert isinstance(window.screen, StartScreen) and window.setup.komi == 5
+    window.close()
+
+
+def test_frames_without_the_turn_are_no_dream(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkpoint / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 9\n  style: paper\n")
+    assert play.main(["dream", "go", "--checkpoint", str(checkpoint)]) == 2
+    assert "style 'paper' do not show whose turn it is" in (err := capsys.readouterr().err) and one_sentence(err)
+
+
+def test_the_networks_are_loaded_once(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads, both = [], threading.Barrier(2, timeout=20)
+
+    def load(folder: Path) -> object:
+        loads.append(folder)
+        return object()
+
+    def ask() -> None:
+        both.wait()
+        found.append(play.networks(checkpoint))
+
+    monkeypatch.setattr("agents.go_agent.load_go_model", load)
+    found: list[object] = []
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert loads == [checkpoint] and found[0] is found[1]
+
+
+def test_engines_get_their_time(
+    checkpoint: Path, fake_agent: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "heard"
+    engine = tmp_path / "engine"
+    engine.write_text(
+        f"#!/bin/sh\nwhile read -r number line; do\necho $line >> {log}\ncase $line in\n"
+        "list_commands) printf '=%s genmove\\ntime_settings\\n\\n' $number;;\n"
+        "genmove*) printf '=%s E5\\n\\n' $number;;\n*) printf '=%s\\n\\n' $number;;\nesac\ndone\n"
+    )
+    engine.chmod(0o755)
+    match = seats_of(["--vs", str(engine), "--time", "3", "--color", "white"], checkpoint, monkeypatch)
+    end = time.monotonic() + 20
+    while not match.game.history:
+        assert time.monotonic() < end
+        match.poll(0.05)
+    match.close()
+    assert "time_settings 0 3 1" in log.read_text() and match.names[BLACK] == "engine"
 
 
 def test_an_existing_record_is_left_alone(
@@ -249,8 +383,9 @@ def test_help_and_mistakes_import_nothing_slow() -> None:
     code = (
         "import sys, play\n"
         "try:\n    play.main(['go', '--help'])\nexcept SystemExit: pass\n"
+        "play.main(['dream', 'chess'])\n"
         "play.main(['go', '--komi', 'x'])\n"
-        "print(sorted({'torch', 'transformers', 'numba', 'pygame'} & set(sys.modules)))"
+        "print(sorted({'torch', 'transformers', 'numba', 'pygame', 'gymnasium'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True

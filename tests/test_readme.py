@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ui.keymap import keymap_markdown
+from ui.keymap import DREAM_KEYS, GAME_KEYS, keymap_markdown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -16,8 +17,15 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if line.strip()]
 
 
-def test_the_key_table_is_the_programs() -> None:
-    assert keymap_markdown() in README
+def test_the_key_tables_are_the_programs() -> None:
+    assert keymap_markdown(GAME_KEYS) in README and keymap_markdown(DREAM_KEYS) in README
+
+
+def test_every_mode_is_shown() -> None:
+    import play
+
+    shown = {line.split("play.py", 1)[1].split()[0] for line in COMMANDS if "play.py" in line}
+    assert shown == set(play.MODES) and all(f"play.py {mode} " in play.OVERVIEW for mode in play.MODES)
 
 
 def test_the_two_commands_come_first() -> None:
@@ -34,7 +42,7 @@ def test_make_targets_exist(command: str) -> None:
 def test_play_commands_parse(command: str) -> None:
     import play
 
-    words = command.split("#")[0].split("play.py", 1)[1].split()
+    words = shlex.split(command.split("#")[0].split("play.py", 1)[1])
     assert words[0] in play.MODES
     parser, _ = play.MODES[words[0]]
     parser().parse_args([word for word in words[1:] if word != "--help"])

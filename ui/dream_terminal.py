@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -13,88 +13,76 @@ from envs.go.coords import gtp_to_point
 from envs.go.gtp_board import stones_text
 from envs.go.renderer import read_board
 from envs.go.rules import colour_name
-from ui.dream import Dream, film_path, move_text
-from ui.match import WARNING
-
-HELP = "A move such as D4, pass, undo, new, film, help or quit."
+from ui.dream import Dream, move_text
+from ui.keymap import DREAM_KEYS, action_for_word
+from ui.messages import WARNING
+from ui.terminal import typed_lines, words_table
 
 
 class TerminalDream:
-    """Reads one line for each of the human's moves and prints what was imagined."""
+    """Reads one line for each of the human's moves and prints what was imagined. The end of the input means quit."""
 
-    def __init__(
-        self,
-        dream: Dream,
-        *,
-        console: Console | None = None,
-        read: Callable[[str], str] = input,
-        films: Path | None = None,
-    ) -> None:
-        """`read` asks for a line and raises EOFError at the end of the input."""
-        self.dream, self.films, self.read = dream, films, read
-        self.console = console or Console()
+    def __init__(self, dream: Dream, *, lines: TextIO | None = None, console: Console | None = None) -> None:
+        """`lines` gives moves and words, by default stdin; the board goes to `console`, by default stdout."""
+        self.dream = dream
+        self.console = Console(highlight=False) if console is None else console
+        self._lines = typed_lines(sys.stdin if lines is None else lines, self.console)
+        self._told = 0  # changes that have been printed
+        self._verbs = {
+            "pass": dream.pass_turn, "undo": dream.undo, "redo": dream.redo, "new": dream.new_dream,
+            "save": dream.save_film,
+        }  # fmt: skip
 
     def run(self) -> None:
-        """Serve until quit or the end of the input, then save the film; raises the dream's failure, if it has one."""
-        dream = self.dream
+        """Dream until the human quits, and save the film; raises the dream's failure, if it has one."""
         try:
-            self._say(dream.status.text)
             self._settle()
-            self._say(HELP)
-            while dream.failure is None:
-                self._show()
-                if not self._obey(self.read("> ").strip().lower()):
-                    break
-                self._settle()
-        except EOFError:
-            self._say("")
+            for line in self._lines:
+                word = line.strip()
+                action = action_for_word(word, DREAM_KEYS)
+                if action == "quit":
+                    return
+                if action == "help":
+                    self.console.print(words_table(DREAM_KEYS))
+                elif word and self._obey(word, action):
+                    self._settle()
         finally:
-            if dream.unfilmed:
-                dream.save_film(film_path(self.films))
-                self._say(dream.status.text)
-            dream.close()
-        if dream.failure is not None:
-            raise dream.failure
+            self.dream.close()
 
-    def _settle(self) -> None:
-        while not self.dream.wait(0.2):
-            pass
-
-    def _obey(self, word: str) -> bool:
-        """Do what a line says; returns whether to go on."""
+    def _obey(self, word: str, action: str | None) -> bool:
+        """Carry out a word or a move; returns whether there is something new to show."""
         dream = self.dream
-        if word in ("quit", "q", "exit"):
-            return False
-        if word == "help":
-            self._say(HELP)
-        elif word == "pass":
-            dream.pass_turn()
-        elif word == "undo":
-            dream.undo()
-        elif word == "new":
-            dream.new_dream()
-        elif word == "film":
-            dream.save_film(film_path(self.films))
-        elif word:
+        if action is not None:
+            done = self._verbs[action]()
+        else:
             assert dream.geometry is not None
             try:
-                dream.play(gtp_to_point(word, dream.geometry.size))
+                done = dream.play(gtp_to_point(word, dream.geometry.size))
             except UserError as error:
-                self._say(f"{error}. {HELP}", "red")
-        return True
+                self._say(f"{error}; or type help", "bold red")
+                return False
+        if not done:
+            self._say(dream.status.text, "bold red")
+        return done
 
-    def _show(self) -> None:
-        dream, now = self.dream, self.dream.now
-        if now is None or dream.geometry is None:
-            return
-        for change in now.info["changes"]:
-            told = f"{colour_name(change.colour)} {move_text(change, dream.geometry.size)}"
-            self._say(told + "".join(f"; {sentence}" for sentence in change.broken), "" if change.sound else "red")
-        board = read_board(dream.frames[-1][None], dream.geometry)
-        self.console.print(Text(stones_text(board.stones[0])))
+    def _settle(self) -> None:
+        """Wait for what is being imagined and show it."""
+        dream = self.dream
+        with self.console.status(dream.status.text):
+            while not dream.wait(0.2):
+                pass
+        if dream.failure is not None:
+            raise dream.failure
+        now, geometry = dream.now, dream.geometry
+        assert now is not None and geometry is not None
+        for change in dream.changes[self._told :]:
+            told = f"{colour_name(change.colour)} {move_text(change, geometry.size)}"
+            self._say("; ".join([told, *change.broken]), "" if change.sound else "red")
+        self._told = len(dream.changes)
+        self.console.print(Text(stones_text(read_board(dream.frames[-1][None], geometry).stones[0])))
         info = now.info
         self._say(f"drift {info['drift']} points, {100 * info['sound']:.0f} % sound, blur {info['blur']:.2f}", "dim")
         self._say(dream.status.text, "red" if dream.status.kind == WARNING else "bold")
 
     def _say(self, text: str, style: str = "") -> None:
-        self.console.print(Text(text, style=style))
+        self.console.print(Text(text, style=style), soft_wrap=True)

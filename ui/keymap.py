@@ -1,8 +1,13 @@
-"""Keys and words as one table: the window, the terminal board, their help and the README all read it."""
+"""Keys and words as tables, one for each screen: window, terminal, their help and the README all read them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+POINTER = ("click", "wheel", "drop")
+"""What is no key but is listed with them; the window knows by itself what it does."""
 
 
 @dataclass(frozen=True)
@@ -11,7 +16,8 @@ class Binding:
 
     Attributes:
         action: the name the front ends dispatch on.
-        keys: names as `pygame.key.key_code` knows them; the first is the one to teach.
+        keys: names as `pygame.key.key_code` knows them, "ctrl+" and "shift+" before them; the first is the one to
+            teach. One of POINTER stands for a gesture.
         word: what the terminal board accepts for it; "" where the terminal has no use for it.
         short: a few words for tables and buttons.
         detail: one sentence.
@@ -24,32 +30,102 @@ class Binding:
     detail: str
 
 
-BINDINGS: tuple[Binding, ...] = (
-    Binding("play", ("click",), "D4", "play a stone", "After the game, the same marks a group dead or alive."),
-    Binding("pass", ("p",), "pass", "pass", "Two passes in a row end the game; the board is then counted by area."),
-    Binding("undo", ("u", "backspace"), "undo", "undo", "Takes back your last move with its answer, or a resignation."),
-    Binding("resign", ("r",), "resign", "resign", "Gives the game to the other side."),
-    Binding("new", ("n",), "new", "new game", "The game on the board is saved first."),
-    Binding("pause", ("space",), "", "pause or go on", "For games you watch."),
-    Binding("candidates", ("c",), "", "candidates", "Shows or hides the agent's candidate moves on the board."),
-    Binding("help", ("h", "f1"), "help", "help", "Shows or hides this table."),
+_WINDOW = (
+    Binding("theme", ("t",), "", "theme", "Wood, slate or paper; remembered."),
+    Binding("sound", ("v",), "", "sound", "The click of the stones, on or off; remembered."),
+    Binding("help", ("h", "f1"), "help", "help", "Shows or hides the keys of what is on the screen."),
     Binding("fullscreen", ("f11",), "", "full screen", "Switches between window and full screen."),
-    Binding("quit", ("q",), "quit", "quit", "The game is saved."),
+    Binding("quit", ("q",), "quit", "quit", "Games and films are saved."),
 )
 
-CLOSE_KEY = "escape"
-"""Closes the help and nothing else, so that it never ends a game by accident."""
+GAME_KEYS: tuple[Binding, ...] = (
+    Binding("play", ("click",), "D4", "play a stone", "After the game, the same marks a group dead or alive."),
+    Binding("pass", ("p",), "pass", "pass", "Two passes in a row end the game; the board is then counted by area."),
+    Binding("undo", ("u", "backspace", "ctrl+z"), "undo", "undo", "Takes back your last move with its answer."),
+    Binding("redo", ("y", "ctrl+shift+z"), "redo", "redo", "Brings back what undo took, until you play another move."),
+    Binding("play_for_me", ("a",), "me", "move for me", "The agent plays this one move for you."),
+    Binding("resign", ("r",), "resign", "resign", "Gives the game up; the window asks for a second press."),
+    Binding("pause", ("space",), "again", "pause, ask again", "For games you watch, and for an engine that failed."),
+    Binding("new", ("n",), "new", "new game", "The game on the board is saved; the window asks who plays."),
+    Binding("previous", ("left",), "back", "one move back", "Looks at an earlier position; the game stays as it is."),
+    Binding("next", ("right",), "next", "one move on", "Behind the last move stands the game itself."),
+    Binding("earlier", ("page up",), "", "ten moves back", "A click on the graph goes to any move."),
+    Binding("later", ("page down",), "", "ten moves on", "So does the wheel, move by move."),
+    Binding("first", ("home",), "first", "to the start", "Shows the board before the first move."),
+    Binding("last", ("end",), "last", "to the end", "Shows the last position, or the game itself."),
+    Binding("play_on", ("return", "enter"), "here", "play on", "Starts a new game from the position you look at."),
+    Binding("leave", ("escape",), "game", "back", "Closes the help or a picture, or goes back to your game."),
+    Binding("open", ("drop",), "", "open a game", "Drop an SGF file on the window to look at it."),
+    Binding("save", ("s",), "save", "save a copy", "Every game is saved by itself; this writes another file."),
+    Binding("marks", ("c",), "", "marks", "Shows the agent's likeliest moves, all of them as heat, or none."),
+    Binding("numbers", ("m",), "", "move numbers", "Numbers the stones in the order they were played."),
+    *_WINDOW,
+)
+"""Those of a game, in the window and in the terminal."""
 
 
-def action_for_word(text: str) -> str | None:
+def _also(action: str, short: str, detail: str, word: str | None = None) -> Binding:
+    """What means the same as in a game has the same keys, and other words."""
+    same = next(binding for binding in GAME_KEYS if binding.action == action)
+    return replace(same, short=short, detail=detail, word=same.word if word is None else word)
+
+
+START_KEYS: tuple[Binding, ...] = (
+    Binding("choose", ("click",), "", "choose", "What is grey is not installed; a click says what is missing."),
+    Binding("above", ("up", "shift+tab"), "", "row above", "In the row of the komi one types."),
+    Binding("below", ("down", "tab"), "", "row below", "From the last row to the first."),
+    _also("previous", "choice before", "The one further left."),
+    _also("next", "choice after", "The one further right."),
+    _also("play_on", "start", "Begins the game that is chosen."),
+    Binding("dream", ("d",), "", "dream", "The agent imagines the game that is chosen; you play inside."),
+    _also("open", "open a game", "Drop an SGF file on the window to look at it."),
+    _also("leave", "back", "Closes the help or the list of games, or goes back to your game."),
+    *_WINDOW,
+)
+
+DREAM_KEYS: tuple[Binding, ...] = (
+    _also("play", "dream a move", "The agent imagines it, whatever the rules say, and its answer."),
+    _also("pass", "pass", "Two passes in a row end the dream."),
+    _also("undo", "undo", "Goes back to the frame before your last move."),
+    _also("redo", "redo", "Brings back what undo took, until you play another move."),
+    _also("new", "new dream", "From the first frame; the film of this one is saved."),
+    _also("leave", "wake up", "Closes the help, or goes back to your game or the start; the film is saved.", word=""),
+    _also("save", "save the film", "All frames so far as an animated picture."),
+    _also("marks", "marks", "Rings the points where the frame breaks the rules, or not; remembered."),
+    *_WINDOW,
+)
+
+
+class Chord(NamedTuple):
+    """A key with what is held down beside it."""
+
+    key: str
+    ctrl: bool = False
+    shift: bool = False
+
+
+def parse_chord(name: str) -> Chord:
+    """Read a key of the table: "ctrl+shift+z" -> Chord("z", True, True)."""
+    *held, key = name.split("+")
+    return Chord(key, "ctrl" in held, "shift" in held)
+
+
+def chords(bindings: Iterable[Binding]) -> dict[Chord, str]:
+    """Every key of a table -> its action; gestures of the pointer are left out."""
+    return {parse_chord(key): b.action for b in bindings for key in b.keys if key not in POINTER}
+
+
+def action_for_word(text: str, bindings: Iterable[Binding]) -> str | None:
     """Return the action of a terminal word in any case ("Pass" -> "pass"), or None; moves such as "D4" are no words."""
     word = text.strip().lower()
-    return next((b.action for b in BINDINGS if word and b.word == word and b.action != "play"), None)
+    return next((b.action for b in bindings if word and b.word == word and b.action != "play"), None)
 
 
 def key_label(name: str) -> str:
-    """Return how a key is written for people: "u" -> "U", "backspace" -> "Backspace", "click" -> "Click"."""
-    return name.upper() if len(name) == 1 or (name[0] == "f" and name[1:].isdigit()) else name.capitalize()
+    """Return how a key is written for people: "u" -> "U", "page up" -> "Page up", "ctrl+z" -> "Ctrl-Z"."""
+    *held, key = name.split("+")
+    label = key.upper() if len(key) == 1 or (key[0] == "f" and key[1:].isdigit()) else key.capitalize()
+    return "-".join([*(part.capitalize() for part in held), label])
 
 
 def keys_text(binding: Binding) -> str:
@@ -57,14 +133,9 @@ def keys_text(binding: Binding) -> str:
     return " or ".join(key_label(name) for name in binding.keys)
 
 
-def keymap_rows() -> list[tuple[str, str, str, str]]:
-    """Return (keys, terminal word, short, detail) for every binding, in the order of the table."""
-    return [(keys_text(b), b.word, b.short, b.detail) for b in BINDINGS]
-
-
-def keymap_markdown() -> str:
-    """Return the table as Markdown; the README carries this text."""
+def keymap_markdown(bindings: Iterable[Binding]) -> str:
+    """Return a table as Markdown; the README carries this text."""
     lines = ["| window | terminal | does | |", "|---|---|---|---|"]
-    for keys, word, short, detail in keymap_rows():
-        lines.append(f"| {keys} | {f'`{word}`' if word else ''} | {short} | {detail} |")
+    for b in bindings:
+        lines.append(f"| {keys_text(b)} | {f'`{b.word}`' if b.word else ''} | {b.short} | {b.detail} |")
     return "\n".join(lines) + "\n"

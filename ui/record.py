@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envs.errors import UserError
@@ -35,13 +35,13 @@ class GameRecord:
     def __init__(self, path: Path | None = None) -> None:
         """`path` names the file of the first game; by default it is made of the date and time, in `games_folder()`.
 
-        A file that exists is never written over: a number is added to the name. UserError if `path` is a folder, or
-        no name that the system takes.
+        A file that exists is never written over, not even one that another window makes at the same moment: a number
+        is added to the name. UserError if `path` is a folder, or no name that the system takes.
         """
         if path is not None and _is_folder(path):
             raise UserError(f"{path} is a folder; give the name of an SGF file in it")
         self._wanted = path
-        self.path = self._free_path()
+        self.path = _free_name(self._first_choice())
         self._date = time.strftime("%Y-%m-%d")
         self.written = False
         self._told = ""
@@ -50,11 +50,13 @@ class GameRecord:
         """Use another file from now on, unless nothing was written to this one."""
         if self.written:
             self.written = False
-            self.path = self._free_path()
+            self.path = _free_name(self._first_choice())
             self._date = time.strftime("%Y-%m-%d")
 
-    def save(self, game: GoGame, names: Mapping[int, str], result: str | None) -> str:
+    def save(self, game: GoGame, names: Mapping[int, str], result: str | None, comments: Sequence[str] = ()) -> str:
         """Write the game; returns "" or a sentence on why it could not be written, the same one only once.
+
+        `comments[k]` belongs to move k, see `format_sgf`.
 
         A game without moves is written only over its own earlier record.
         """
@@ -62,7 +64,14 @@ class GameRecord:
             return ""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_sgf(game, self.path, black=names[BLACK], white=names[WHITE], result=result, date=self._date)
+            if not self.written:
+                self.path = claim(self.path)
+            try:
+                _write(game, self.path, names, result, comments, self._date)
+            except UserError:
+                if not self.written:
+                    self.path.unlink(missing_ok=True)  # the empty file that held the name
+                raise
         except (OSError, UserError) as error:
             reason = f"cannot make its folder: {error.strerror}" if isinstance(error, OSError) else str(error)
             told = f"The game goes on unsaved: {reason}."
@@ -74,15 +83,62 @@ class GameRecord:
         self.written, self._told = True, ""
         return ""
 
-    def _free_path(self) -> Path:
-        wanted = self._wanted
-        if wanted is None:
-            wanted = games_folder() / time.strftime("go-%Y-%m-%d-%H%M%S.sgf")
-        path, number = wanted, 1
-        # One that cannot even be looked for counts as free; `save` then tells what is wrong with it.
-        while os.path.lexists(path):
-            number += 1
-            path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+    def _first_choice(self) -> Path:
+        return self._wanted if self._wanted is not None else games_folder() / _dated_name()
+
+
+def save_copy(
+    game: GoGame, folder: Path, names: Mapping[int, str], result: str | None, comments: Sequence[str] = ()
+) -> Path:
+    """Write a game under a new name in `folder` and return its path; UserError if that cannot be done."""
+    path = claim(folder.absolute() / _dated_name())
+    try:
+        _write(game, path, names, result, comments, time.strftime("%Y-%m-%d"))
+    except UserError:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def saved_games(folder: Path, most: int = 12) -> list[Path]:
+    """The last games saved in `folder`, the newest first; none where there is no such folder."""
+    try:
+        files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(folder) if entry.name.endswith(".sgf")]
+    except OSError:
+        return []
+    return [Path(path) for _, path in sorted(files, reverse=True)[:most]]
+
+
+def _write(
+    game: GoGame, path: Path, names: Mapping[int, str], result: str | None, comments: Sequence[str], date: str
+) -> None:
+    write_sgf(game, path, black=names[BLACK], white=names[WHITE], result=result, date=date, comments=comments)
+
+
+def _dated_name() -> str:
+    return time.strftime("go-%Y-%m-%d-%H%M%S.sgf")
+
+
+def _free_name(wanted: Path) -> Path:
+    path, number = wanted, 1
+    # One that cannot even be looked for counts as free; `save` then tells what is wrong with it.
+    while os.path.lexists(path):
+        number += 1
+        path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+    return path
+
+
+def claim(wanted: Path) -> Path:
+    """Make an empty file under the first free name, so that nobody else takes it, and return its path; UserError."""
+    while True:
+        path = _free_name(wanted)
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            continue
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"cannot write {path}: {reason}; choose another name or place") from error
         return path
 
 

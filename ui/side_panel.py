@@ -1,238 +1,183 @@
-"""What stands beside the board: the players, what the agent saw and imagined, its candidate moves, and the buttons."""
+"""What stands beside the board: the players, what the agent thinks, and the buttons."""
 
 from __future__ import annotations
 
 import pygame
 
-from agents.agent import Candidate, Frame, Thought
-from envs.go.coords import point_to_gtp
 from envs.go.rules import BLACK, WHITE, colour_name
-from ui.match import Match, Played
+from ui.standing import Standing
 from ui.theme import Theme
-from ui.widgets import Button, draw_bar, draw_text, frame_surface, stone_surface, wrap
+from ui.thought_panel import ThoughtPanel
+from ui.widgets import Button, draw_box, draw_text, place_buttons, stone_surface
 
-_BUTTONS_PLAYING = (("pass", "Pass"), ("undo", "Undo"), ("resign", "Resign"), ("new", "New game"), ("help", "Help"))
-_BUTTONS_WATCHING = (("pause", "Pause"), ("undo", "Undo"), ("new", "New game"), ("help", "Help"))
-_MAX_CANDIDATES = 6
-_GAP, _ROW_GAP = 14, 7  # pixels between parts, and between rows of one part
-_STEP_SECONDS = 0.8  # how long each imagined frame is shown when there are several
+PLAYING, WATCHING, REVIEWING = "playing", "watching", "reviewing"
+_BUTTONS = {
+    PLAYING: (
+        ("pass", "Pass"), ("undo", "Undo"), ("redo", "Redo"), ("resign", "Resign"),
+        ("play_for_me", "Move for me"), ("new", "New game"), ("help", "Help"),
+    ),
+    WATCHING: (("pause", "Pause"), ("undo", "Undo"), ("redo", "Redo"), ("new", "New game"), ("help", "Help")),
+    REVIEWING: (
+        ("first", "Start"), ("previous", "Back"), ("next", "On"), ("last", "End"),
+        ("play_on", "Play on here"), ("leave", "To the game"), ("new", "New game"), ("help", "Help"),
+    ),
+}  # fmt: skip
+
+
+def mode_of(match: Standing) -> str:
+    """Which buttons a match needs."""
+    return REVIEWING if match.review is not None else WATCHING if match.human is None else PLAYING
 
 
 class SidePanel:
     """Lays itself out in a tall rectangle (beside the board) or a wide one (below it)."""
 
-    def __init__(self, theme: Theme, watching: bool) -> None:
-        """`watching`: nobody at the keyboard plays, so there is a pause instead of pass and resign."""
+    def __init__(self, theme: Theme) -> None:
         self.theme = theme
-        specs = _BUTTONS_WATCHING if watching else _BUTTONS_PLAYING
-        self.buttons = [Button(action, label, pygame.Rect(0, 0, 1, 1)) for action, label in specs]
+        self.thoughts = ThoughtPanel(theme)
+        self.buttons: list[Button] = []
+        self.mode = ""
         self.text = 14  # pixels of the normal line
-        self._players = self._frames = self._candidates = pygame.Rect(0, 0, 1, 1)
+        self._players = pygame.Rect(0, 0, 1, 1)
 
-    def place(self, rect: pygame.Rect) -> None:
-        """Divide `rect` among the parts; parts for which there is no room are left out."""
-        tall = rect.height > rect.width * 1.05
-        widest, highest = (rect.width // 24, rect.height // 38) if tall else (rect.width // 48, rect.height // 16)
-        self.text = max(11, min(19, widest, highest))
-        one_row = not tall or rect.width > 27 * self.text
-        bar = self._place_buttons(rect, len(self.buttons) if one_row else 3)
-        room = pygame.Rect(rect.left, rect.top, rect.width, max(0, bar.top - _GAP - rect.top))
-        if tall:
-            self._candidates = self._stack(room, room.height // 2)
-        elif rect.width >= 760:
-            column = (room.width - 2 * _GAP) // 3
-            players, frames, self._candidates = (
-                pygame.Rect(room.left + index * (column + _GAP), room.top, column, room.height) for index in range(3)
-            )
-            self._players = self._top_of(players)
-            self._frames = frames
+    def restyle(self, theme: Theme) -> None:
+        """Draw in another theme from now on."""
+        self.theme = self.thoughts.theme = theme
+
+    def place(self, rect: pygame.Rect, text: int, mode: str) -> None:
+        """Divide `rect` among the parts, with words `text` pixels high; parts without room are left out."""
+        self.text, self.mode = text, mode
+        self.buttons = [Button(action, label, pygame.Rect(0, 0, 1, 1)) for action, label in _BUTTONS[mode]]
+        gap = round(text * 0.9)
+        bar = place_buttons(self.buttons, rect, text)
+        room = pygame.Rect(rect.left, rect.top, rect.width, max(0, bar.top - gap - rect.top))
+        row = round(2.7 * text)
+        players = 2 * row + gap // 2
+        if rect.height > rect.width * 1.05:
+            self._players = pygame.Rect(room.left, room.top, room.width, players)
+            top = self._players.bottom + gap
+            least = 4 * round(text * 1.7)  # that the candidates need
+            frames = pygame.Rect(room.left, top, room.width, max(0, room.bottom - top - least - gap))
+            self.thoughts.place(frames, frames, text)
+            top += self.thoughts.used_height + gap
+            candidates = pygame.Rect(room.left, top, room.width, max(0, room.bottom - top))
         else:
-            column = (room.width - _GAP) // 2
-            self._stack(pygame.Rect(room.left, room.top, column, room.height), room.height)
-            self._candidates = pygame.Rect(room.left + column + _GAP, room.top, column, room.height)
+            columns = 3 if room.width >= 45 * text else 2
+            width = (room.width - (columns - 1) * gap) // columns
+            left, middle, right = (
+                pygame.Rect(room.left + index * (width + gap), room.top, width, room.height) for index in range(3)
+            )
+            self._players = pygame.Rect(left.left, left.top, width, min(left.height, players))
+            if columns == 3:
+                frames, candidates = middle, right
+            else:
+                frames = left.inflate(0, -players - gap)
+                frames.bottom = left.bottom
+                candidates = middle
+        if self._players.bottom > room.bottom:
+            self._players = pygame.Rect(0, 0, 0, 0)
+        self.thoughts.place(frames, candidates, text)
 
-    def _top_of(self, rect: pygame.Rect) -> pygame.Rect:
-        """The part of `rect` that the two players take."""
-        return pygame.Rect(rect.left, rect.top, rect.width, min(rect.height, 2 * (2 * self.text + 10) + _ROW_GAP))
-
-    def _stack(self, rect: pygame.Rect, most: int) -> pygame.Rect:
-        """Put the players and, below them, the frames, at most `most` pixels high; returns what is left of `rect`."""
-        self._players = self._top_of(rect)
-        top = self._players.bottom + _GAP
-        height = max(0, min(most, rect.bottom - top, (rect.width - _GAP) // 2 + self._caption))
-        self._frames = pygame.Rect(rect.left, top, rect.width, height)
-        top = self._frames.bottom + _GAP
-        return pygame.Rect(rect.left, top, rect.width, max(0, rect.bottom - top))
-
-    @property
-    def _caption(self) -> int:
-        """Pixels that the words above and below the frames take."""
-        return 2 * self.text + 22
-
-    def _place_buttons(self, rect: pygame.Rect, columns: int) -> pygame.Rect:
-        """Put the buttons at the lower end of `rect`; returns the part they take."""
-        height = max(26, 2 * self.text + 6)
-        rows = -(-len(self.buttons) // columns)
-        taken = pygame.Rect(rect.left, 0, rect.width, rows * (height + _ROW_GAP) - _ROW_GAP)
-        taken.bottom = rect.bottom
-        for index, button in enumerate(self.buttons):
-            row, col = divmod(index, columns)
-            in_row = min(columns, len(self.buttons) - row * columns)
-            width = (rect.width - (in_row - 1) * _ROW_GAP) / in_row
-            left = rect.left + round(col * (width + _ROW_GAP))
-            button.rect = pygame.Rect(left, taken.top + row * (height + _ROW_GAP), round(width), height)
-        return taken
+    def hide(self) -> None:
+        """Take no room: the window is too small for more than the board."""
+        nowhere = pygame.Rect(0, 0, 0, 0)
+        self.mode, self.buttons, self._players = "", [], nowhere
+        self.thoughts.place(nowhere, nowhere, self.text)
 
     def action_at(self, position: tuple[int, int]) -> str | None:
         """Return the action of the button under a pixel, if there is one and it can be pressed."""
         return next((b.action for b in self.buttons if b.enabled and b.rect.collidepoint(position)), None)
 
-    def draw(self, surface: pygame.Surface, match: Match, pointer: tuple[int, int], seconds: float) -> None:
+    def draw(self, surface: pygame.Surface, match: Standing, pointer: tuple[int, int], seconds: float) -> None:
         """Draw everything; `seconds` is a running clock, for what moves."""
-        self._draw_players(surface, match, seconds)
-        played = match.last_decision
-        self._draw_frames(surface, match, played, seconds)
-        self._draw_candidates(surface, match, played)
+        if not self.mode:
+            return
+        if self._players.height:
+            self._draw_players(surface, match, seconds)
+        self.thoughts.draw(surface, match, pointer)
         for button in self.buttons:
             if button.action == "pause":
                 button.label = "Go on" if match.paused else "Pause"
-            button.enabled = self._can(button.action, match)
+            button.enabled = _can(button.action, match)
             button.draw(surface, self.theme, pointer)
 
-    @staticmethod
-    def _can(action: str, match: Match) -> bool:
-        if action == "pass":
-            return match.human_to_move
-        if action in ("resign", "pause"):
-            return not match.is_over
-        return match.can_undo if action == "undo" else True
-
-    def _draw_players(self, surface: pygame.Surface, match: Match, seconds: float) -> None:
-        rect, height = self._players, (self._players.height - _ROW_GAP) // 2
-        if height < 2 * self.text:
-            return
-        for index, colour in enumerate((BLACK, WHITE)):
-            row = pygame.Rect(rect.left, rect.top + index * (height + _ROW_GAP), rect.width, height)
-            turn = not match.is_over and match.game.to_move == colour
-            pygame.draw.rect(surface, self.theme.raised if turn else self.theme.panel, row, border_radius=8)
-            if turn:
-                pygame.draw.rect(
-                    surface, self.theme.accent, (row.left, row.top + 7, 4, row.height - 14), border_radius=2
-                )
-            stone = stone_surface(max(8, height - 16), colour == BLACK)
-            place = stone.get_rect(midleft=(row.left + 14, row.centery))
-            surface.blit(stone, place)
-            right = self._turn_text(match, colour, turn, seconds)
-            shown = draw_text(
-                surface, right, (row.right - 12, row.centery), self.text - 2, self.theme.accent, anchor="midright"
-            )
-            taken = match.game.captures[colour]
-            komi = f", komi {match.game.komi:g}" if colour == WHITE else ""
-            below = f"{colour_name(colour)}, {taken} captured{komi}"
-            width = shown.left - place.right - 18
-            left = place.right + 12
-            draw_text(
-                surface, match.names[colour], (left, row.centery), self.text, self.theme.text,
-                anchor="bottomleft", bold=True, width=width,
-            )  # fmt: skip
-            draw_text(surface, below, (left, row.centery + 1), self.text - 3, self.theme.muted, width=width)
-
-    @staticmethod
-    def _turn_text(match: Match, colour: int, turn: bool, seconds: float) -> str:
-        if match.winner == colour:
-            return "wins"
-        if not turn:
-            return ""
-        if match.paused:
-            return "paused"
-        if match.seats[colour] is None:
-            return "to move"
-        dots = "." * (1 + int(seconds * 2.5) % 3)
-        return ("loading" if match.loading else "thinking") + dots.ljust(3, "\u2008")
-
-    def _draw_frames(self, surface: pygame.Surface, match: Match, played: Played | None, seconds: float) -> None:
-        rect = self._frames
-        side = min((rect.width - _GAP) // 2, rect.height - self._caption)
-        if side < 32:
-            return
-        title = "What the agent sees and imagines"
-        if played is not None:
-            title = f"{played.name} at move {played.ply + 1}"
-        draw_text(surface, title, rect.topleft, self.text, self.theme.text, bold=True, width=rect.width)
-        top = rect.top + self.text + 10
-        thought = played.decision.thought if played is not None else Thought()
-        imagined, step = _imagined_now(thought, seconds)
-        expects = "imagined next" if step is None else f"imagined, step {step + 1} of {len(thought.imagined or ())}"
-        left_frame = pygame.Rect(rect.left, top, side, side)
-        right_frame = left_frame.move(side + _GAP, 0)
-        empty = "loading the model" if match.loading else "not yet" if played is None else "none"
-        for place, frame, caption in ((left_frame, thought.frame, "it saw"), (right_frame, imagined, expects)):
-            shown = self._draw_frame(surface, place, frame, empty)
-            draw_text(surface, caption, (shown.left, shown.bottom + 5), self.text - 2, self.theme.muted, width=side)
-
-    def _draw_frame(self, surface: pygame.Surface, place: pygame.Rect, frame: Frame | None, empty: str) -> pygame.Rect:
-        if frame is None:
-            pygame.draw.rect(surface, self.theme.panel, place, border_radius=6)
-            draw_text(
-                surface, empty, place.center, self.text - 2, self.theme.muted, anchor="center", width=place.width - 8
-            )
-            return place
-        surface.blit(frame_surface(frame, place.width), place)
-        pygame.draw.rect(surface, self.theme.edge, place, width=1)
-        return place
-
-    def _draw_candidates(self, surface: pygame.Surface, match: Match, played: Played | None) -> None:
-        rect, line, muted = self._candidates, self.text + 10, self.theme.muted
-        if rect.height < 2 * line:
-            return
-        title = draw_text(surface, "Its candidates", rect.topleft, self.text, self.theme.text, bold=True)
-        top = rect.top + line
-        if played is None:
-            for text in wrap("They appear here after its first move.", self.text - 1, rect.width):
-                draw_text(surface, text, (rect.left, top), self.text - 1, muted)
-                top += line - 4
-            return
-        thought, size = played.decision.thought, match.game.size
-        spent, room = f"{thought.milliseconds:.0f} ms of thought", rect.right - title.right - 8
-        draw_text(surface, spent, rect.topright, self.text - 2, muted, anchor="topright", width=room)
-        for candidate in thought.candidates[: min(_MAX_CANDIDATES, (rect.bottom - top) // line)]:
-            row = pygame.Rect(rect.left, top, rect.width, line)
-            self._draw_candidate(surface, row, candidate, size, candidate.point == played.decision.action)
-            top += line
-        for note in _notes(thought, size):
-            if top + line <= rect.bottom + 4:
-                draw_text(surface, note, (rect.left, top + 3), self.text - 2, muted, width=rect.width)
-                top += line
-
-    def _draw_candidate(
-        self, surface: pygame.Surface, row: pygame.Rect, candidate: Candidate, size: int, chosen: bool
-    ) -> None:
-        colour = self.theme.accent if chosen else self.theme.text
-        name = point_to_gtp(candidate.point, size)
-        draw_text(surface, name, row.midleft, self.text, colour, anchor="midleft", bold=chosen)
-        left, right = row.left + 3 * self.text, row.right - 4 * self.text
-        bar = pygame.Rect(left, row.centery - 4, max(10, right - left), 8)
-        draw_bar(surface, bar, candidate.probability, colour if chosen else self.theme.muted, self.theme.panel)
-        percent = f"{100 * candidate.probability:.1f} %"
-        draw_text(surface, percent, row.midright, self.text - 1, colour, anchor="midright")
+    def _draw_players(self, surface: pygame.Surface, match: Standing, seconds: float) -> None:
+        shown, over = match.shown, match.is_over and match.review is None
+        for colour, row in zip((BLACK, WHITE), player_rows(self._players, self.text), strict=True):
+            turn = not over and shown.to_move == colour
+            komi = f", komi {shown.komi:g}" if colour == WHITE else ""
+            below = f"{colour_name(colour)}, {shown.captures[colour]} captured{komi}"
+            said = _turn_text(match, colour, turn, seconds)
+            draw_player(surface, row, self.theme, self.text, colour, match.shown_names[colour], below, turn, said)
 
 
-def _imagined_now(thought: Thought, seconds: float) -> tuple[Frame | None, int | None]:
-    """Return the imagined frame to show at this moment, and which of several it is (None for a single one)."""
-    frames = thought.imagined
-    if frames is None or not len(frames):
-        return None, None
-    if len(frames) == 1:
-        return frames[0], None
-    step = int(seconds / _STEP_SECONDS) % len(frames)
-    return frames[step], step
+def player_rows(rect: pygame.Rect, text: int) -> tuple[pygame.Rect, pygame.Rect]:
+    """Black's row and White's in `rect`."""
+    gap = max(2, text // 2)
+    height = (rect.height - gap) // 2
+    upper = pygame.Rect(rect.left, rect.top, rect.width, height)
+    return upper, upper.move(0, height + gap)
 
 
-def _notes(thought: Thought, size: int) -> list[str]:
-    notes = []
-    if thought.rejected:
-        wanted = ", ".join(f"{point_to_gtp(r.point, size)} ({r.reason})" for r in thought.rejected[:3])
-        notes.append(f"could not have {wanted}")
-    if thought.note:
-        notes.append(thought.note)
-    return notes
+def draw_player(
+    surface: pygame.Surface,
+    row: pygame.Rect,
+    theme: Theme,
+    text: int,
+    colour: int,
+    name: str,
+    below: str,
+    turn: bool,
+    said: str,
+) -> None:
+    """A stone, a name with a line below it, and at the right what is `said`; the side to move stands out."""
+    radius = max(3, text // 2)
+    draw_box(surface, row, theme.raised if turn else theme.panel, radius)
+    if turn:
+        side = pygame.Rect(row.left, row.top + radius, max(3, text // 4), row.height - 2 * radius)
+        pygame.draw.rect(surface, theme.accent, side, border_radius=2)
+    stone = stone_surface(max(8, round(row.height * 0.62)), colour == BLACK, theme.rimmed and colour == WHITE)
+    place = stone.get_rect(midleft=(row.left + text, row.centery))
+    surface.blit(stone, place)
+    small = max(8, round(text * 0.84))
+    at = (row.right - round(text * 0.8), row.centery)
+    told = draw_text(surface, said, at, small, theme.accent, anchor="midright")
+    left = place.right + round(text * 0.8)
+    width = max(1, told.left - left - 6)
+    draw_text(surface, name, (left, row.centery), text, theme.text, anchor="bottomleft", bold=True, width=width)
+    draw_text(surface, below, (left, row.centery + 1), small, theme.muted, width=width)
+
+
+def dots(seconds: float) -> str:
+    """One to three dots as wide as three, for what goes on."""
+    return ("." * (1 + int(seconds * 2.5) % 3)).ljust(3, "\u2008")
+
+
+def _can(action: str, match: Standing) -> bool:
+    if action == "pass":
+        return match.human_to_move
+    if action == "play_for_me":
+        return match.human_to_move and match.adviser is not None and not match.thinking
+    if action in ("resign", "pause"):
+        return not match.is_over
+    if action in ("first", "previous"):
+        return match.shown_ply > 0
+    if action in ("next", "last"):
+        return match.review is not None and match.shown_ply < match.review.length
+    if action == "play_on":
+        return match.fits(match.line)
+    return match.can_undo if action == "undo" else match.can_redo if action == "redo" else True
+
+
+def _turn_text(match: Standing, colour: int, turn: bool, seconds: float) -> str:
+    if match.review is not None:
+        return "to move" if turn else ""
+    if match.winner == colour:
+        return "wins"
+    if not turn:
+        return ""
+    if match.paused:
+        return "paused"
+    if match.seats[colour] is None and not match.helping:
+        return "to move"
+    return ("loading" if match.loading else "thinking") + dots(seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from rich.console import Console
@@ -17,8 +17,9 @@ from envs.errors import UserError
 from envs.go.coords import GTP_COLUMNS, gtp_to_point, point_to_gtp
 from envs.go.renderer import star_points
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, colour_name
-from ui.keymap import action_for_word, keymap_rows
+from ui.keymap import GAME_KEYS, Binding, action_for_word
 from ui.match import INFO, RESULT, WARNING, Match
+from ui.thoughts import rejection_clause
 
 _STYLES = {INFO: "default", WARNING: "bold red", RESULT: "bold yellow"}
 _SHOWN_CANDIDATES = 5
@@ -34,13 +35,15 @@ class TerminalBoard:
     def __init__(self, match: Match, *, lines: TextIO | None = None, console: Console | None = None) -> None:
         """`lines` gives moves and words, by default stdin; the board goes to `console`, by default stdout."""
         self.match = match
-        self._verbs = {"pass": match.pass_turn, "undo": match.undo, "resign": match.resign, "new": match.new_game}
-        self._lines = sys.stdin if lines is None else lines
-        if isinstance(self._lines, io.TextIOWrapper):
-            # Bytes in another encoding are a wrong word like any other, and backslashes show on every terminal.
-            with contextlib.suppress(io.UnsupportedOperation):  # too late once something has been read
-                self._lines.reconfigure(errors="backslashreplace")
+        self._verbs = {
+            "pass": match.pass_turn, "undo": match.undo, "redo": match.redo, "play_for_me": match.play_for_me,
+            "resign": match.resign, "new": match.new_game, "save": match.save_as, "previous": match.look_back,
+            "next": match.look_on, "first": match.look_first, "last": match.look_last,
+            "pause": match.toggle_pause,
+            "play_on": match.play_on_here, "leave": match.leave_review,
+        }  # fmt: skip
         self.console = Console(highlight=False) if console is None else console
+        self._lines = typed_lines(sys.stdin if lines is None else lines, self.console)
 
     def run(self) -> None:
         """Play until the human quits or a watched game ends, and save the game.
@@ -48,7 +51,7 @@ class TerminalBoard:
         Raises the match's failure, and its trouble in a watched game: there is nobody at hand to ask again.
         """
         try:
-            if self.match.human is None:
+            if self.match.human is None and not self.match.opening:
                 self._watch()
             else:
                 self._play()
@@ -73,15 +76,15 @@ class TerminalBoard:
 
     def _play(self) -> None:
         self._answer()
-        for line in self._words():
+        for line in self._lines:
             word = line.strip()
             if not word:
                 continue
-            action = action_for_word(word)
+            action = action_for_word(word, GAME_KEYS)
             if action == "quit":
                 return
             if action == "help":
-                self._help()
+                self.console.print(words_table(GAME_KEYS))
                 continue
             if action is None:
                 try:
@@ -99,26 +102,13 @@ class TerminalBoard:
         refused = match.status.kind == WARNING
         if refused:
             self._say(match.status.text, WARNING)
-        waiting = match.thinking
+        waiting = match.thinking or match.opening
         if waiting or not match.prepared:
             with self.console.status(match.status.text):
                 match.wait()
             self._raise_failure()
         if waiting or not refused:
             self._show()
-
-    def _words(self) -> Iterator[str]:
-        """Lines of input; a prompt is shown only to a person."""
-        prompt = self._lines.isatty()
-        while True:
-            if prompt:
-                self.console.print("[bold]>[/] ", end="")
-            line = self._lines.readline()
-            if not line:
-                if prompt:
-                    self.console.print()
-                return
-            yield line
 
     def _raise_failure(self) -> None:
         if self.match.failure is not None:
@@ -130,22 +120,27 @@ class TerminalBoard:
     def _show(self) -> None:
         self.console.print()
         table = Table.grid(padding=(0, 3))
-        table.add_row(board_drawing(self.match.game, self.match.dead, self._any_letter()), self._thoughts())
+        table.add_row(board_drawing(self.match.shown, self._dead(), self._any_letter()), self._thoughts())
         self.console.print(table)
         status = self.match.status
         self._say(status.text, status.kind)
 
+    def _dead(self) -> frozenset[int]:
+        return self.match.dead if self.match.counting else frozenset()
+
     def _thoughts(self) -> Text | Table:
         match, table = self.match, Table.grid(padding=(0, 1))
+        shown, names = match.shown, match.shown_names
         for colour in (BLACK, WHITE):
-            turn = ">" if not match.is_over and match.game.to_move == colour else " "
-            line = f"{turn} {colour_name(colour)}: {match.names[colour]}, {match.game.captures[colour]} captured"
+            over = match.is_over and match.review is None
+            turn = ">" if not over and shown.to_move == colour else " "
+            line = f"{turn} {colour_name(colour)}: {names[colour]}, {shown.captures[colour]} captured"
             table.add_row(Text(line, style="bold" if turn == ">" else "default"))
-        table.add_row(Text(f"  komi {match.game.komi:g}, move {len(match.game.history)}"))
-        played = match.last_decision
+        table.add_row(Text(f"  komi {shown.komi:g}, move {len(shown.history)}"))
+        played = match.considered
         if played is None:
             return table
-        size, thought = match.game.size, played.decision.thought
+        size, thought = shown.size, played.decision.thought
         table.add_row("")
         table.add_row(Text(f"{played.name}, move {played.ply + 1}, {thought.milliseconds:.0f} ms:", style="bold"))
         full = "█" if self._any_letter() else "#"
@@ -155,21 +150,41 @@ class TerminalBoard:
             line = f"  {point_to_gtp(candidate.point, size):<5}{100 * candidate.probability:5.1f} % {bar}"
             table.add_row(Text(line, style=style))
         for rejected in thought.rejected[:2]:
-            line = f"  could not have {point_to_gtp(rejected.point, size)}: {rejected.reason}"
+            line = f"  {rejection_clause(rejected, size)}"
             table.add_row(Text(line, style="dim"))
         return table
 
     def _any_letter(self) -> bool:
         return (self.console.encoding or "").lower().replace("-", "").startswith("utf")
 
-    def _help(self) -> None:
-        table = Table(title="Words", title_justify="left")
-        for heading in ("type", "does", ""):
-            table.add_column(heading)
-        for _, word, short, detail in keymap_rows():
-            if word:
-                table.add_row(word, short, detail)
-        self.console.print(table)
+
+def typed_lines(source: TextIO, console: Console) -> Iterator[str]:
+    """Lines of input to the end; a prompt is shown only to a person."""
+    if isinstance(source, io.TextIOWrapper):
+        # Bytes in another encoding are a wrong word like any other, and backslashes show on every terminal.
+        with contextlib.suppress(io.UnsupportedOperation):  # too late once something has been read
+            source.reconfigure(errors="backslashreplace")
+    prompt = source.isatty()
+    while True:
+        if prompt:
+            console.print("[bold]>[/] ", end="")
+        line = source.readline()
+        if not line:
+            if prompt:
+                console.print()
+            return
+        yield line
+
+
+def words_table(bindings: Iterable[Binding]) -> Table:
+    """The words of a table of keys, with what they do."""
+    table = Table(title="Words", title_justify="left")
+    for heading in ("type", "does", ""):
+        table.add_column(heading)
+    for binding in bindings:
+        if binding.word:
+            table.add_row(binding.word, binding.short, binding.detail)
+    return table
 
 
 def board_drawing(game: GoGame, dead: frozenset[int] = frozenset(), any_letter: bool = True) -> Panel:

@@ -1,4 +1,4 @@
-"""One worker thread that asks players for moves, so that no front end ever waits for one."""
+"""One worker thread that does what takes long, so that no front end ever waits for it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from agents.agent import Decision
-from agents.players import Player
 from envs.errors import UserError
-from envs.go.rules import GoGame
 
 logger = logging.getLogger(__name__)
 
@@ -20,27 +17,27 @@ _PREPARATION = 0  # the ticket of what runs before the first question
 
 
 class Answer(NamedTuple):
-    """What a player said: a decision, or the error that kept it from one."""
+    """What came of a question: its value, or the error that kept it from one."""
 
     ticket: int
-    decision: Decision | None
+    value: Any
     error: Exception | None
 
 
 class Thinker:
-    """Asks one question at a time; an answer to a question that was forgotten meanwhile is dropped.
+    """Answers one question at a time; the answer to a question that was forgotten meanwhile is dropped.
 
     All methods belong to one thread, the front end's.
     """
 
-    def __init__(self, prepare: Callable[[], None]) -> None:
-        """Start the worker; it runs `prepare` (such as compiling the rules) before it asks anyone."""
+    def __init__(self, name: str, prepare: Callable[[], None] = lambda: None) -> None:
+        """Start the worker; it runs `prepare` (such as compiling the rules) before it answers anything."""
         self._ticket = _PREPARATION
         self._busy = False
         self._prepared = threading.Event()
-        self._jobs: queue.SimpleQueue[tuple[int, Player, GoGame, int] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[int, Callable[[], Any]] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        self._worker = threading.Thread(target=self._work, args=(prepare,), name="thinker", daemon=True)
+        self._worker = threading.Thread(target=self._work, args=(prepare,), name=name, daemon=True)
         self._worker.start()
 
     @property
@@ -53,11 +50,11 @@ class Thinker:
         """Whether an answer is awaited."""
         return self._busy
 
-    def ask(self, player: Player, game: GoGame) -> None:
-        """Ask `player` for the move of the side to move; the question works on a copy of the game."""
+    def ask(self, work: Callable[[], Any]) -> None:
+        """Let the worker call `work`; what it returns or raises is the answer. It must not touch what others change."""
         self._ticket += 1
         self._busy = True
-        self._jobs.put((self._ticket, player, game.copy(), game.to_move))
+        self._jobs.put((self._ticket, work))
 
     def forget(self) -> None:
         """Drop the answer now awaited, if any."""
@@ -78,7 +75,7 @@ class Thinker:
                 return answer
 
     def close(self) -> None:
-        """End the worker as soon as its player has answered; waits a moment for that and no longer."""
+        """End the worker as soon as it has answered; waits a moment for that and no longer."""
         self.forget()
         self._jobs.put(None)
         self._worker.join(timeout=0.2)
@@ -91,13 +88,13 @@ class Thinker:
         finally:
             self._prepared.set()
         while (job := self._jobs.get()) is not None:
-            ticket, player, game, colour = job
+            ticket, work = job
             if ticket != self._ticket:  # forgotten before anyone began to think about it
                 continue
             try:
-                answer = Answer(ticket, player.choose(game, colour), None)
+                answer = Answer(ticket, work(), None)
             except Exception as error:
                 answer = Answer(ticket, None, error)
                 if not isinstance(error, UserError):
-                    logger.exception("%s failed to choose a move", player.name)
+                    logger.exception("the %s failed", self._worker.name)
             self._answers.put(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,25 +66,48 @@ def wrap(text: str, size: int, width: int) -> list[str]:
 
 @dataclass
 class Button:
-    """A labelled rectangle that stands for an action of the keymap."""
+    """A labelled rectangle that stands for an action of the keymap; `chosen` shows it as the one of several."""
 
     action: str
     label: str
     rect: pygame.Rect
     enabled: bool = True
+    chosen: bool = False
 
     def draw(self, surface: pygame.Surface, theme: Theme, pointer: tuple[int, int]) -> None:
         """Draw the button, brighter while `pointer` is over it."""
         over = self.enabled and self.rect.collidepoint(pointer)
-        pygame.draw.rect(surface, theme.hovered if over else theme.raised, self.rect, border_radius=7)
-        size = max(11, min(15, self.rect.height - 14))
-        colour = theme.text if self.enabled else theme.muted
-        draw_text(surface, self.label, self.rect.center, size, colour, anchor="center", width=self.rect.width - 6)
+        radius = max(3, self.rect.height // 5)
+        fill = theme.accent if self.chosen else theme.hovered if over else theme.raised if self.enabled else theme.panel
+        draw_box(surface, self.rect, fill, radius, None if self.enabled else theme.edge)
+        size = max(8, round(self.rect.height * 0.45))
+        colour = theme.on_accent if self.chosen else theme.text if self.enabled else theme.muted
+        room = max(1, self.rect.width - 6)
+        while size > 8 and load_font(size).size(self.label)[0] > room:
+            size -= 1
+        draw_text(surface, self.label, self.rect.center, size, colour, anchor="center", width=room)
+
+
+def place_buttons(buttons: Sequence[Button], rect: pygame.Rect, text: int) -> pygame.Rect:
+    """Put buttons with words `text` pixels high at the lower end of `rect`; returns the part they take."""
+    gap, height, count = max(2, text // 2), round(2.2 * text), len(buttons)
+    rows = -(-count // max(1, min(count, round(rect.width // (6.4 * text)))))
+    columns = -(-count // rows)
+    height = max(1, min(height, (rect.height - (rows - 1) * gap) // rows))
+    taken = pygame.Rect(rect.left, 0, rect.width, rows * (height + gap) - gap)
+    taken.bottom = rect.bottom
+    for index, button in enumerate(buttons):
+        row, col = divmod(index, columns)
+        in_row = min(columns, count - row * columns)
+        width = (rect.width - (in_row - 1) * gap) / in_row
+        left = rect.left + round(col * (width + gap))
+        button.rect = pygame.Rect(left, taken.top + row * (height + gap), round(width), height)
+    return taken
 
 
 @lru_cache(maxsize=32)
-def stone_surface(diameter: int, black: bool) -> pygame.Surface:
-    """Return an anti-aliased, softly lit stone of `diameter` pixels on a transparent square."""
+def stone_surface(diameter: int, black: bool, rimmed: bool = False) -> pygame.Surface:
+    """Return an anti-aliased, softly lit stone of `diameter` pixels on a transparent square, `rimmed` with an edge."""
     extent = max(4, diameter)
     centre = (np.arange(extent) + 0.5) / extent * 2 - 1
     x, y = np.meshgrid(centre, centre)
@@ -98,6 +122,9 @@ def stone_surface(diameter: int, black: bool) -> pygame.Surface:
     else:
         shade = 196 + 50 * light + 16 * gleam
         tint = np.array([1.0, 0.99, 0.965])
+    if rimmed:
+        inside = np.clip((1 - distance) * extent / 2 - max(1.0, extent / 32), 0, 1)
+        shade = 40 + (shade - 40) * inside
     return _rgba(shade[..., None] * tint, coverage * 255)
 
 
@@ -111,7 +138,7 @@ def shadow_surface(diameter: int) -> pygame.Surface:
     return _rgba(np.zeros((extent, extent, 3)), 105 * fall * fall * (3 - 2 * fall))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _wood_texture(light: Colour, dark: Colour) -> pygame.Surface:
     rng = np.random.default_rng(7)
     rows, cols = np.mgrid[0:_TEXTURE, 0:_TEXTURE] / _TEXTURE
@@ -126,9 +153,13 @@ def _wood_texture(light: Colour, dark: Colour) -> pygame.Surface:
     return _rgba(rgb, np.full(rgb.shape[:2], 255.0))
 
 
-def wood_surface(extent: int, theme: Theme) -> pygame.Surface:
-    """Return a square of wood of `extent` pixels."""
-    return pygame.transform.smoothscale(_wood_texture(theme.wood_light, theme.wood_dark), (extent, extent))
+def board_surface(extent: int, theme: Theme) -> pygame.Surface:
+    """Return a bare square of the theme's board material, `extent` pixels wide."""
+    if not theme.grain:
+        plain = pygame.Surface((extent, extent))
+        plain.fill(theme.board_light)
+        return plain
+    return pygame.transform.smoothscale(_wood_texture(theme.board_light, theme.board_dark), (extent, extent))
 
 
 def frame_surface(frame: NDArray[np.uint8], extent: int) -> pygame.Surface:
@@ -138,7 +169,12 @@ def frame_surface(frame: NDArray[np.uint8], extent: int) -> pygame.Surface:
     equally large whatever `extent` is.
     """
     height, width = frame.shape[:2]
-    image = pygame.image.frombuffer(np.ascontiguousarray(frame).tobytes(), (width, height), "RGB")
+    return _enlarged(np.ascontiguousarray(frame).tobytes(), width, height, max(1, extent))
+
+
+@lru_cache(maxsize=48)
+def _enlarged(pixels: bytes, width: int, height: int, extent: int) -> pygame.Surface:
+    image = pygame.image.frombuffer(pixels, (width, height), "RGB")
     factor = max(1, -(-extent // width))
     image = pygame.transform.scale(image, (width * factor, height * factor))
     return image if image.get_size() == (extent, extent) else pygame.transform.smoothscale(image, (extent, extent))
@@ -157,3 +193,58 @@ def _rgba(rgb: NDArray[np.float64], alpha: NDArray[np.float64]) -> pygame.Surfac
     pixels = np.dstack([np.clip(rgb, 0, 255), alpha]).astype(np.uint8)
     image = pygame.image.frombuffer(pixels.tobytes(), (pixels.shape[1], pixels.shape[0]), "RGBA")
     return image.convert_alpha()
+
+
+def draw_ring(surface: pygame.Surface, centre: tuple[int, int], radius: int, width: int, colour: Colour) -> None:
+    """Draw a smooth ring: four times as large, then scaled down."""
+    image = _ring(max(1, radius), max(1, width), colour)
+    surface.blit(image, image.get_rect(center=centre))
+
+
+@lru_cache(maxsize=64)
+def _ring(radius: int, width: int, colour: Colour) -> pygame.Surface:
+    extent = 2 * radius + 4
+    big = pygame.Surface((4 * extent, 4 * extent), pygame.SRCALPHA)
+    big.fill((*colour, 0))
+    pygame.draw.circle(big, colour, (2 * extent, 2 * extent), 4 * radius, width=4 * width)
+    return pygame.transform.smoothscale(big, (extent, extent))
+
+
+@lru_cache(maxsize=256)
+def disc_surface(radius: int, colour: Colour, alpha: int = 255) -> pygame.Surface:
+    """Return a smooth disc."""
+    extent = 2 * radius + 2
+    big = pygame.Surface((4 * extent, 4 * extent), pygame.SRCALPHA)
+    big.fill((*colour, 0))
+    pygame.draw.circle(big, (*colour, alpha), (2 * extent, 2 * extent), 4 * radius)
+    return pygame.transform.smoothscale(big, (extent, extent))
+
+
+def draw_box(surface: pygame.Surface, rect: pygame.Rect, fill: Colour, radius: int, edge: Colour | None = None) -> None:
+    """Draw a rectangle with smooth round corners, with a thin `edge` if one is given."""
+    if rect.width > 0 and rect.height > 0:
+        surface.blit(_box(rect.size, fill, max(1, radius), edge), rect)
+
+
+@lru_cache(maxsize=96)
+def _box(size: tuple[int, int], fill: Colour, radius: int, edge: Colour | None) -> pygame.Surface:
+    """Plain in the middle; the corners are drawn four times as large and scaled down."""
+    radius = min(radius, size[0] // 2, size[1] // 2)
+    box = pygame.Surface(size, pygame.SRCALPHA)
+    box.fill((*fill, 255))
+    if edge is not None:
+        pygame.draw.rect(box, edge, box.get_rect(), width=1)
+    if radius < 2:
+        return box
+    round_part = pygame.Surface((8 * radius, 8 * radius), pygame.SRCALPHA)
+    round_part.fill((*(edge or fill), 0))
+    pygame.draw.circle(round_part, edge or fill, (4 * radius, 4 * radius), 4 * radius)
+    if edge is not None:
+        pygame.draw.circle(round_part, fill, (4 * radius, 4 * radius), 4 * radius - 4)
+    corners = pygame.transform.smoothscale(round_part, (2 * radius, 2 * radius))
+    for right in (0, 1):
+        for low in (0, 1):
+            place = (right * (size[0] - radius), low * (size[1] - radius))
+            box.fill((0, 0, 0, 0), (*place, radius, radius))
+            box.blit(corners, place, (right * radius, low * radius, radius, radius))
+    return box

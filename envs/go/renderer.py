@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     import torch
 
 STYLES = ("modern", "paper")
+STYLE_WITH_TURN = "modern"
+
+
+def check_shows_turn(style: str) -> None:
+    """Raise UserError for frames without the turn: nobody could dream with them."""
+    if style != STYLE_WITH_TURN:
+        raise UserError(f"frames of style {style!r} do not show whose turn it is; dream with a checkpoint of another")
+
+
 # What a tile of a board point can show; the status strip of the modern style adds the kinds below.
 EMPTY_POINT, BLACK_STONE, WHITE_STONE, BLACK_LAST, WHITE_LAST, KO_POINT = range(6)
-POINT_KINDS = 6
 BLACK_TO_MOVE, WHITE_TO_MOVE, PASSED_BY_WHITE, PASSED_BY_BLACK = range(4)  # kinds of strip tiles
-STRIP_KINDS = 4
+POINT_KINDS, STRIP_KINDS = 6, 4
 
 WOOD = np.array([222, 184, 110], np.float32)
 INK = np.array([60, 42, 20], np.float32)
@@ -62,6 +70,12 @@ class BoardGeometry:
             raise UserError(f"board size {self.size} is outside 2 to 25")
         if not 4 <= self.cell <= 64:
             raise UserError(f"a cell of {self.cell} px is outside 4 to 64")
+
+    @classmethod
+    def of_frame(cls, frame_size: int, size: int) -> BoardGeometry:
+        """The geometry of frames `frame_size` px wide that show `size` points a side; UserError if there is none."""
+        paper = cls(size, "paper")
+        return paper if paper.frame_size == frame_size else cls(size, cell=frame_size // cls(size).cells)
 
     @property
     def cells(self) -> int:

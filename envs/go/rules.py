@@ -187,6 +187,10 @@ class GoGame:
         """The board now, int8 (size, size) of EMPTY, BLACK, WHITE; read-only, and later moves do not change it."""
         return self._states[-1].board.reshape(self.size, self.size)
 
+    def stones_after(self, moves: int) -> np.ndarray:
+        """The board after the first `moves` moves, like `stones`."""
+        return self._states[moves].board.reshape(self.size, self.size)
+
     @property
     def initial_stones(self) -> np.ndarray:
         """The board before the first move (handicap and setup stones), int8 (size, size), read-only."""

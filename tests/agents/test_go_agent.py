@@ -208,13 +208,18 @@ def test_what_it_imagines_is_the_frame_of_its_move(model: GoModel) -> None:
         meaning = head(every, head.tokens_at(vectors, every)).argmax(-1)[0]
         scores = model.code_logprobs(seen)[0]
         for action in range(10):
-            imagined = agent.next_frame(frame, action)
+            imagined = agent.imagine(frame, 1, action=action)
             meant = (meaning == action).nonzero()[:, 0]
             if len(meant):
                 code = meant[scores[meant].argmax()][None]
-                assert imagined is not None and np.array_equal(imagined, model.following(seen, code)[0].numpy())
+                assert np.array_equal(imagined, model.following(seen, code).numpy())
+                further = agent.imagine(frame, 3, action=action)
+                assert further.shape == (3, 32, 32, 3) and np.array_equal(further[:1], imagined)
+                rest = model.world.imagine(torch.from_numpy(imagined)[:, None], steps=2)[0]
+                assert np.array_equal(further[1:], rest.numpy()), "each frame on top of the one before"
             else:
-                assert imagined is None
+                assert imagined.shape == (0, 32, 32, 3)
+        assert len(agent.imagine(frame, 2)) == 2
 
 
 def test_sampling_follows_the_seed_and_the_probabilities(model: GoModel) -> None:

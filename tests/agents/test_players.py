@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from agents.agent import RESIGN, Agent, Decision
+from agents.agent import RESIGN, Agent, Decision, Thought
 from agents.players import AgentPlayer, BackgroundPlayer, EnginePlayer, Player, RandomPlayer
 from envs.errors import UserError
 from envs.go.coords import gtp_to_point
@@ -33,7 +33,10 @@ class Watcher:
 
     def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
         self.seen.append((frame, legal, imagine))
-        return Decision(40)
+        return Decision(40, Thought(frame=frame))
+
+    def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
+        return np.repeat(frame[None], 0 if action == PASS else steps, 0)
 
 
 def test_the_agent_gets_the_frame_and_the_legal_mask() -> None:
@@ -57,6 +60,20 @@ def test_the_frame_shows_whose_move_is_asked_for() -> None:
     read = read_board(np.stack([frame for frame, _, _ in watcher.seen]), renderer.geometry)
     assert read.to_move.tolist() == [BLACK, WHITE]
     assert game.to_move == WHITE  # the game itself is untouched
+
+
+def test_what_it_foresees_is_read_back_as_boards() -> None:
+    player, game = AgentPlayer(Watcher(), BoardRenderer()), GoGame(9)
+    game.play(at("C3"))
+    decision = player.choose(game)
+    thought = player.foresee(decision, 4)
+    assert thought.imagined is not None and thought.imagined.shape == (4, 80, 80, 3)
+    assert thought.imagined_boards is not None and (thought.imagined_boards == game.stones).all()
+    assert player.foresee(Decision(PASS, decision.thought), 4) is decision.thought, "it cannot picture this one"
+    assert player.foresee(Decision(0), 4) == Thought(), "no frame was seen"
+    loading = BackgroundPlayer("Watcher", lambda: player)
+    assert loading.foresee(decision, 2).imagined_boards.shape == (2, 9, 9)  # type: ignore[union-attr]
+    assert BackgroundPlayer("Random", RandomPlayer).foresee(decision, 2) is decision.thought
 
 
 def test_the_ko_is_shown_only_to_whom_it_binds() -> None:
@@ -124,7 +141,7 @@ class FakeEngine:
             self.game.komi = float(words[0])
         elif name == "set_free_handicap":
             self.game.place_stones([at(word) for word in words], handicap=True)
-        else:
+        elif not name.endswith("time_settings"):
             raise AssertionError(name)
         return ""
 
@@ -304,3 +321,37 @@ def test_a_player_closed_while_loading_is_closed_when_loaded() -> None:
     while not engine.closed:
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def test_loading_again_after_an_error_of_the_kind_that_may_pass() -> None:
+    tries: list[int] = []
+
+    def load() -> Player:
+        tries.append(1)
+        if len(tries) < 3:
+            raise EngineError("it did not start")
+        return RandomPlayer()
+
+    player = BackgroundPlayer("Engine", load, again=EngineError)
+    for attempt in (1, 2):
+        with pytest.raises(EngineError, match="did not start"):
+            player.choose(GoGame(9))
+        assert len(tries) == attempt and not player.hopeless
+    assert player.choose(GoGame(9)).action >= 0
+    lost = BackgroundPlayer("Engine", lambda: tries[9])  # type: ignore[arg-type, return-value]
+    assert lost.wait(20) and lost.hopeless
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"time_settings"}, "time_settings 0 2 1"),
+        ({"time_settings", "kata-time_settings"}, "kata-time_settings byoyomi 0 1.5 1"),
+        (set(), ""),
+    ],
+)
+def test_engines_are_told_their_time(known: set[str], said: str) -> None:
+    engine = FakeEngine()
+    engine.commands = frozenset(engine.commands | known)
+    EnginePlayer(engine, seconds=1.5).choose(GoGame(9))  # type: ignore[arg-type]
+    assert [line for line in engine.log if "time_settings" in line] == ([said] if said else [])

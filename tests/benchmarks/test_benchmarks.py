@@ -11,13 +11,14 @@ import pytest
 
 from agents.elo import wilson
 from agents.standings import Outcome, Standings
-from benchmarks import ablations, go_parts, plots, video_gobench
+from benchmarks import ablations, go_parts, plots, video_gobench, window
 from benchmarks.report import percent, write
 from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
 from envs.errors import UserError
 from envs.go.batch import legal_moves, replay, transform
 from tests.go_games import WilfulModel, random_moves, random_positions
 from train.compose import CONF
+from train.data.go_games import ASSETS
 from train.plan import plan
 
 
@@ -153,7 +154,14 @@ def test_missing_states(tmp_path: Path) -> None:
         load_states(tmp_path / "none.npz")
 
 
-@pytest.mark.parametrize("module", [video_gobench, go_parts, ablations])
+def test_the_window_is_measured_while_the_agent_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    results = window.rounds(12, ASSETS / "checkpoints" / "go9-small", symmetries=1)
+    assert 0 < results["window_step_ms"] <= results["window_step_ms_p95"] <= results["window_step_ms_worst"]
+    assert results["share_of_steps_while_thinking"] > 0
+
+
+@pytest.mark.parametrize("module", [video_gobench, go_parts, ablations, window])
 def test_a_missing_checkpoint_is_one_sentence(module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert module.main([str(tmp_path / "nowhere")]) == 2
     said = capsys.readouterr().err.strip()

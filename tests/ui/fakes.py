@@ -24,6 +24,7 @@ class FakeAgent:
         self.seconds = seconds
         self.frames: list[np.ndarray] = []
         self._rng = np.random.default_rng(seed)
+        self._noise = np.random.default_rng(seed)
 
     def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
         self.frames.append(frame)
@@ -42,17 +43,32 @@ class FakeAgent:
         candidates = tuple(Candidate(int(p), float(chances[p])) for p in order if chances[p] > 0)
         best = candidates[0]
         rejected = () if wish == best.point else (Rejection(wish, "occupied"),)
-        imagined = self._imagine(frame, best.point) if imagine else None
+        imagined = self.imagine(frame, 1, action=best.point) if imagine else None
         milliseconds = (time.perf_counter() - start) * 1000
         return Decision(
             best.point,
-            Thought(frame, imagined, candidates, rejected, best.probability, milliseconds, "a fake for tests"),
+            Thought(
+                frame,
+                imagined,
+                candidates=candidates,
+                probabilities=chances,
+                rejected=rejected,
+                confidence=best.probability,
+                milliseconds=milliseconds,
+                note="a fake for tests",
+            ),
         )
 
-    def _imagine(self, frame: np.ndarray, point: int) -> np.ndarray:
-        following, _ = apply_moves(read_board(frame[None], self.geometry), np.array([point]))
-        picture = self.renderer(following).astype(np.float32)
-        return (picture + self._rng.normal(0, 14, picture.shape)).clip(0, 255).astype(np.uint8)
+    def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
+        """After the first move it sees stones at ever the next empty point."""
+        positions, frames = read_board(frame[None], self.geometry), []
+        for step in range(steps):
+            empty = np.flatnonzero(positions.stones.reshape(-1) == 0)
+            point = action if step == 0 and action is not None else int(empty[0])
+            positions, _ = apply_moves(positions, np.array([point]))
+            picture = self.renderer(positions).astype(np.float32)
+            frames.append((picture + self._noise.normal(0, 14, picture.shape)).clip(0, 255).astype(np.uint8)[0])
+        return np.stack(frames)
 
 
 class GatedPlayer:

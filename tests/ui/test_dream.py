@@ -1,15 +1,14 @@
-"""Dreaming in the window and in the terminal, with dreamers that are not the point."""
+"""Dreams without a window and in the terminal, with dreamers that are not the point."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
-import pygame
 import pytest
+from PIL import Image, ImageSequence
 from rich.console import Console
 
 from envs.dream import DreamGoEnv
@@ -17,16 +16,18 @@ from envs.errors import UserError
 from envs.go.renderer import renderer_for
 from envs.go.rules import GoGame
 from tests.dreamers import GEOMETRY, Painter, PerfectDreamer
-from ui.dream import Dream, film_path, write_film
+from ui.dream import Dream
 from ui.dream_terminal import TerminalDream
-from ui.dream_window import BINDINGS, DreamWindow
+from ui.keymap import DREAM_KEYS
 
 C3, D3, PASS = 12, 13, 25
 
 
 @pytest.fixture(autouse=True)
-def no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+def films(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of the films, which is no person's."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    return tmp_path / "videoworld" / "dreams"
 
 
 def board(*moves: int) -> np.ndarray:
@@ -52,10 +53,24 @@ def test_a_dream_from_beginning_to_end(dream: Dream) -> None:
     assert np.array_equal(dream.frames[1], board(C3)) and np.array_equal(dream.frames[2], board(C3, 0))
     assert dream.undo() and len(dream.frames) == 1 and "taken back" in dream.status.text
     assert not dream.undo() and "nothing to take back" in dream.status.text
+    assert dream.redo() and np.array_equal(dream.frames[2], board(C3, 0))
+    assert not dream.redo() and "nothing to bring back" in dream.status.text
+    dream.undo()
     dream.play(D3)
     dream.wait()
+    assert not dream.can_redo, "another move has been played"
     assert np.array_equal(dream.frames[1], board(D3)), "the dream goes on from where it went back to"
     assert dream.new_dream() and dream.wait() and len(dream.frames) == 1 and not dream.changes
+    assert dream.film is not None and len(list(ImageSequence.Iterator(Image.open(dream.film)))) == 3
+
+
+def test_a_dream_may_begin_with_any_position() -> None:
+    game = GoGame(5)
+    game.play(C3)
+    dream = Dream(lambda: DreamGoEnv(PerfectDreamer()), game=game)
+    dream.wait()
+    assert np.array_equal(dream.frames[0], board(C3)) and len(dream.changes) == 1, "White has answered"
+    dream.close()
 
 
 def test_moves_are_refused_while_it_imagines(dream: Dream) -> None:
@@ -101,12 +116,9 @@ def test_a_model_that_does_not_load() -> None:
         raise UserError("there is no checkpoint")
 
     dream = Dream(make)
-    assert dream.loading and not dream.play(C3)
+    assert dream.loading and not dream.play(C3) and not dream.pass_turn() and not dream.new_dream()
     dream.wait()
-    assert isinstance(dream.failure, UserError)
-    window = DreamWindow(dream)
-    with pytest.raises(UserError, match="there is no checkpoint"):
-        window.run()
+    assert isinstance(dream.failure, UserError) and dream.close() is None
 
 
 # -- Films -------------------------------------------------------------------------------------------------------------
@@ -115,128 +127,88 @@ def test_a_model_that_does_not_load() -> None:
 def test_a_film_holds_every_frame(dream: Dream, tmp_path: Path) -> None:
     dream.play(C3)
     dream.wait()
-    assert dream.save_film(tmp_path / "deep" / "dream.gif") and not dream.unfilmed
-    film = imageio.imread(tmp_path / "deep" / "dream.gif")
-    side = len(dream.frames[0]) * (480 // len(dream.frames[0]))
-    assert film.shape == (3, side, side, 3)
-    assert not np.array_equal(film[0], film[2])
+    path = tmp_path / "deep" / "dream.gif"
+    assert dream.save_film(path) and not dream.unfilmed and dream.film == path
+    pictures = [np.asarray(picture.convert("RGB")) for picture in ImageSequence.Iterator(Image.open(path))]
+    factor = 480 // len(dream.frames[0])
+    assert len(pictures) == 3
+    for picture, frame in zip(pictures, dream.frames, strict=True):
+        assert np.abs(picture[::factor, ::factor].astype(int) - frame).max() < 8, "but for the colours of a GIF"
 
 
-def test_no_film_is_written_over(dream: Dream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.dream.time.strftime", lambda form: form)
-    first = film_path(tmp_path)
-    write_film(dream.frames, first)
-    second = film_path(tmp_path)
-    assert first != second
-    assert not dream.save_film(first) and "could not be written" in dream.status.text
-    assert dream.save_film(second) and len(list(tmp_path.iterdir())) == 2
+def test_no_film_is_written_over(dream: Dream, tmp_path: Path) -> None:
+    assert dream.save_film(tmp_path / "a.gif") and dream.save_film(tmp_path / "a.gif")
+    assert dream.film == tmp_path / "a-2.gif" and len(list(tmp_path.glob("*.gif"))) == 2
 
 
-# -- The window --------------------------------------------------------------------------------------------------------
-
-
-def settle(window: DreamWindow, until: Callable[[], bool]) -> None:
-    for _ in range(2000):
-        window.step()
-        if until():
-            return
-        window.dream.wait(0.01)
-    raise AssertionError("it did not come to rest")
-
-
-def press(window: DreamWindow, key: int) -> None:
-    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
-    window.step()
-
-
-def click(window: DreamWindow, position: tuple[int, int]) -> None:
-    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=position))
-    window.step()
-
-
-def pixel_of(window: DreamWindow, point: int) -> tuple[int, int]:
-    row, column = divmod(point, 5)
-    cell = window._board.width / GEOMETRY.frame_size * GEOMETRY.cell
-    return round(window._board.left + (column + 0.5) * cell), round(window._board.top + (row + 0.5) * cell)
-
-
-def test_a_dream_in_the_window(dream: Dream, tmp_path: Path) -> None:
-    window = DreamWindow(dream, films=tmp_path)
-    window.step()
-    for point in range(25):
-        assert window.point_at(pixel_of(window, point)) == point
-    click(window, pixel_of(window, C3))
-    settle(window, lambda: len(dream.changes) == 2)
-    press(window, pygame.K_u)
-    assert not dream.changes
-    press(window, pygame.K_p)
-    settle(window, lambda: len(dream.changes) == 2)
-    press(window, pygame.K_h)
-    click(window, pixel_of(window, D3))
-    assert len(dream.changes) == 2, "the click closed the help"
-    press(window, pygame.K_m)
-    press(window, pygame.K_s)
-    assert len(list(tmp_path.iterdir())) == 1 and "saved in" in dream.status.text
-    press(window, pygame.K_n)
-    settle(window, lambda: not dream.changes and not dream.imagining)
-    press(window, pygame.K_q)
-    assert not window.step()
-    window.close()
-    assert len(list(tmp_path.iterdir())) == 1, "nothing new to save"
-
-
-def test_closing_the_window_saves_the_film(dream: Dream, tmp_path: Path) -> None:
-    window = DreamWindow(dream, films=tmp_path)
-    window.step()
-    click(window, pixel_of(window, C3))
-    settle(window, lambda: len(dream.changes) == 2)
-    pygame.event.post(pygame.event.Event(pygame.QUIT))
-    assert not window.step()
-    window.close()
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.mark.parametrize("size", [(200, 150), (320, 700), (1100, 760), (2600, 900)])
-def test_every_size_can_be_drawn(dream: Dream, size: tuple[int, int], tmp_path: Path) -> None:
-    window = DreamWindow(dream, size=size, films=tmp_path)
+def test_other_frames_after_undo_are_not_filmed_yet(dream: Dream) -> None:
     dream.play(C3)
     dream.wait()
-    window.draw()
-    press(window, pygame.K_h)
-    window.close()
+    dream.save_film()
+    dream.undo()
+    assert not dream.unfilmed, "the film has them all"
+    dream.play(D3)
+    dream.wait()
+    assert dream.unfilmed and len(dream.frames) == 3
 
 
-def test_every_key_has_an_action(dream: Dream, tmp_path: Path) -> None:
-    window = DreamWindow(dream, films=tmp_path)
-    assert set(window._actions) == {binding.action for binding in BINDINGS} - {"play"}
-    window.close()
+def test_closing_saves_what_no_film_has_once(dream: Dream, films: Path) -> None:
+    dream.play(C3)
+    dream.wait()
+    told = dream.close()
+    assert told is not None and f"saved in {films}" in told.text and dream.close() is None
+    assert len(list(films.iterdir())) == 1
+
+
+def test_a_film_that_cannot_be_written(dream: Dream, films: Path, caplog: pytest.LogCaptureFixture) -> None:
+    dream.play(C3)
+    dream.wait()
+    films.parent.mkdir()
+    films.write_text("a file where the folder should be")
+    assert not dream.new_dream() and "The film is not saved" in dream.status.text
+    assert len(dream.frames) == 3, "nothing is thrown away unasked"
+    dream.close()
+    assert "The film is not saved" in caplog.text
+
+
+def test_a_film_that_fails_half_way_leaves_no_file(dream: Dream, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("PIL.Image.Image.save", full)
+    assert not dream.save_film() and "No space left" in dream.status.text and not list(films.iterdir())
 
 
 # -- The terminal ------------------------------------------------------------------------------------------------------
 
 
-def terminal(dream: Dream, lines: list[str], films: Path) -> str:
+def terminal(dream: Dream, words: str) -> str:
     """What the terminal prints for these lines."""
-    left = iter(lines)
-
-    def read(prompt: str) -> str:
-        try:
-            return next(left)
-        except StopIteration:
-            raise EOFError from None
-
     out = io.StringIO()
-    TerminalDream(dream, console=Console(file=out, width=120), read=read, films=films).run()
+    TerminalDream(dream, lines=io.StringIO(words), console=Console(file=out, width=120)).run()
     return out.getvalue()
 
 
-def test_a_dream_in_the_terminal(dream: Dream, tmp_path: Path) -> None:
-    said = terminal(dream, ["c3", "Z9", "help", "undo", "pass", "film", "quit"], tmp_path)
+def test_a_dream_in_the_terminal(dream: Dream, films: Path) -> None:
+    said = terminal(dream, "c3\nZ9\n\nhelp\nundo\nredo\nundo\nundo\npass\nsave\nnew\nquit\nd4\n")
     assert "Black C3" in said and "White A5" in said and "drift 0 points, 100 % sound" in said
-    assert "A move such as D4" in said and "taken back" in said
-    assert len(list(tmp_path.iterdir())) == 1
+    assert "or type help" in said and "dream a move" in said and "taken back" in said and "nothing to take" in said
+    assert len(list(films.iterdir())) == 1 and not dream.changes
 
 
-def test_the_end_of_the_input_saves_the_film(dream: Dream, tmp_path: Path) -> None:
-    assert "is saved in" in terminal(dream, ["c3"], tmp_path)
-    assert len(list(tmp_path.iterdir())) == 1
+def test_the_end_of_the_input_saves_the_film(dream: Dream, films: Path) -> None:
+    terminal(dream, "c3")
+    assert dream.film is not None and list(films.iterdir()) == [dream.film]
+
+
+def test_every_word_of_the_terminal_does_something(dream: Dream) -> None:
+    words = {binding.action for binding in DREAM_KEYS if binding.word}
+    assert words == {*TerminalDream(dream)._verbs, "play", "help", "quit"}
+
+
+def test_a_failure_ends_the_dream_in_the_terminal() -> None:
+    def make() -> DreamGoEnv:
+        raise UserError("there is no checkpoint")
+
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        terminal(Dream(make), "c3\n")

@@ -1,0 +1,144 @@
+"""The command lines of play.py. Nothing slow is imported here, so that help and mistakes answer at once."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import NoReturn
+
+from envs.errors import UserError
+
+DEFAULT_CHECKPOINT = Path(__file__).parent.parent / "assets" / "checkpoints" / "go9-small"
+WORLDS = ("go",)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Mistakes become one sentence instead of a usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def whole_number(text: str) -> int:
+    """Return a whole number of zero or more; argparse shows the error."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of zero or more")
+    return int(text)
+
+
+def finite_number(text: str) -> float:
+    """Return a number that is neither infinite nor nan; argparse shows the error."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no plain number such as 7 or 6.5")
+    return number
+
+
+def temperature(text: str) -> float:
+    """Return a finite number of zero or more; argparse shows the error."""
+    number = finite_number(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(
+            f"{text} is below zero; give 0 for the best move, 1 to follow its probabilities"
+        )
+    return number
+
+
+def seconds(text: str) -> float:
+    """Return a finite number above zero; argparse shows the error."""
+    number = finite_number(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is no time to think; give seconds above zero")
+    return number
+
+
+def world(text: str) -> str:
+    """Return the name of something to dream of; argparse shows the error."""
+    if text not in WORLDS:
+        raise argparse.ArgumentTypeError(f"there is no dream of {text!r}; choose {' or '.join(WORLDS)}")
+    return text
+
+
+def _options() -> argparse.ArgumentParser:
+    """Return the options of every mode with a Go agent."""
+    options = argparse.ArgumentParser(add_help=False)
+    add = options.add_argument
+    add(
+        "--checkpoint", type=Path, metavar="FOLDER", default=DEFAULT_CHECKPOINT,
+        help="the trained agent (default: the shipped go9-small)",
+    )  # fmt: skip
+    add("--komi", type=finite_number, metavar="POINTS", help="points for White (default: 7, with a handicap 0.5)")
+    add(
+        "--temperature", type=temperature, default=0.0, metavar="T",
+        help="0 plays the best move, 1 draws lots by probability (default: 0)",
+    )  # fmt: skip
+    add("--seed", type=whole_number, metavar="N", help="makes chance repeatable (default: another one each time)")
+    return options
+
+
+def _player_options() -> argparse.ArgumentParser:
+    """Return the options of the modes in which the agent plays on a real board."""
+    options = argparse.ArgumentParser(add_help=False, parents=[_options()])
+    add = options.add_argument
+    add("--size", type=whole_number, metavar="N", help="board size; has to be the checkpoint's, which is the default")
+    add(
+        "--symmetries", type=int, choices=(1, 8), default=1,
+        help="8 looks at the board in all its orientations: slower and better (default: 1)",
+    )  # fmt: skip
+    return options
+
+
+def _person_options() -> argparse.ArgumentParser:
+    """Return the options of the modes in which somebody plays or watches."""
+    options = argparse.ArgumentParser(add_help=False)
+    add = options.add_argument
+    add(
+        "--color", choices=("black", "white", "random"), default="black",
+        help="your colour; in a game to watch, the agent's (default: black)",
+    )  # fmt: skip
+    add(
+        "--ui", choices=("auto", "window", "terminal"), default="auto",
+        help="auto takes the window where there is a display (default: auto)",
+    )  # fmt: skip
+    return options
+
+
+def go_parser() -> argparse.ArgumentParser:
+    """Return the command line of `play.py go`."""
+    what = "Play Go against the agent, or watch it play."
+    parents = [_player_options(), _person_options()]
+    parser = _Parser("play.py go", description=what, parents=parents, allow_abbrev=False)
+    add = parser.add_argument
+    add("game", type=Path, nargs="?", metavar="GAME.sgf", help="a game to look at instead")
+    add(
+        "--vs", default="human", metavar="WHO",
+        help="who plays the agent: human (the default, which is you), self, random, gnugo, pachi, katago, a checkpoint "
+        "folder, or the command of a GTP engine in quotes",
+    )  # fmt: skip
+    add("--time", type=seconds, metavar="SECONDS", help="for each move of an engine that knows time settings")
+    add("--handicap", type=whole_number, default=0, metavar="N", help="Black's stones at the start (default: none)")
+    add(
+        "--sgf", type=Path, metavar="FILE",
+        help="where the game is saved after every move (default: a dated file in your data folder)",
+    )  # fmt: skip
+    return parser
+
+
+def dream_parser() -> argparse.ArgumentParser:
+    """Return the command line of `play.py dream`."""
+    what = "Play inside the agent's imagination: the board is whatever frames it draws."
+    parents = [_options(), _person_options()]
+    parser = _Parser("play.py dream", description=what, parents=parents, allow_abbrev=False)
+    parser.add_argument("world", type=world, metavar="go", help="what to dream of")
+    parser.set_defaults(size=None, symmetries=1, sgf=None, time=None)  # of the games that may follow
+    return parser
+
+
+def gtp_parser() -> argparse.ArgumentParser:
+    """Return the command line of `play.py gtp`."""
+    what = "Speak GTP 2 on stdin and stdout, for Sabaki and other Go programs."
+    return _Parser("play.py gtp", description=what, parents=[_player_options()], allow_abbrev=False)

@@ -1,0 +1,92 @@
+"""What the window remembers from one time to the next: a small JSON file in the user's configuration folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from ui.theme import THEMES, Theme
+
+logger = logging.getLogger(__name__)
+
+MARKS = ("top", "heat", "off")
+
+
+def settings_file() -> Path:
+    """Return `videoworld/settings.json` in the user's configuration folder (XDG_CONFIG_HOME or ~/.config)."""
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    # The XDG rule: a relative path there is to be ignored.
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".config"
+    return root / "videoworld" / "settings.json"
+
+
+@dataclass
+class Settings:
+    """How the window looks and sounds; change a field, then `save`.
+
+    Attributes:
+        theme: a name of THEMES.
+        marks: which of the agent's candidates are marked on the board, one of MARKS.
+        numbers: whether stones carry the numbers of their moves.
+        rings: whether broken rules are ringed in a dream.
+        sound: whether stones click; None means where there is a sound device.
+        path: where this is kept; None keeps it nowhere.
+    """
+
+    theme: str = "wood"
+    marks: str = "top"
+    numbers: bool = False
+    rings: bool = True
+    sound: bool | None = None
+    path: Path | None = None
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Settings:
+        """Read the settings; what is missing or makes no sense there is as it is by default."""
+        path = settings_file() if path is None else path
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            logger.debug("no settings from %s: %s", path, error)
+            found = {}
+        settings = cls(path=path)
+        switch = (True, False)
+        for name, allowed in (("theme", tuple(THEMES)), ("marks", MARKS), ("numbers", switch), ("rings", switch)):
+            value = found.get(name) if isinstance(found, dict) else None
+            if isinstance(value, (str, bool)) and value in allowed:
+                setattr(settings, name, value)
+        if isinstance(found, dict) and isinstance(found.get("sound"), bool):
+            settings.sound = found["sound"]
+        return settings
+
+    def save(self) -> None:
+        """Write the settings; where that cannot be done they last as long as the window."""
+        if self.path is None:
+            return
+        kept = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "path"}
+        part = self.path.with_suffix(f".{os.getpid()}.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            part.replace(self.path)
+        except OSError as error:
+            logger.debug("settings were not saved to %s: %s", self.path, error)
+
+    @property
+    def colours(self) -> Theme:
+        """The theme itself."""
+        return THEMES[self.theme]
+
+    def next_theme(self) -> None:
+        """Choose the next theme."""
+        names = list(THEMES)
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.save()
+
+    def next_marks(self) -> None:
+        """Choose the next way to mark candidates."""
+        self.marks = MARKS[(MARKS.index(self.marks) + 1) % len(MARKS)]
+        self.save()

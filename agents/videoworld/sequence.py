@@ -65,6 +65,7 @@ class Layout:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)  # whoever comes first, the layout is kept for training too
 def lay_out(config: WorldConfig, steps: int, closing_frame: bool = False) -> Layout:
     """The layout of `steps` changes. closing_frame: the last frame stands in it too (causal decoding needs that)."""
     tokens = config.frame_tokens

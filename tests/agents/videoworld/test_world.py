@@ -317,6 +317,15 @@ def test_only_missing_depth_is_made_up() -> None:
         load_into(transformer(TINY), transformer(TINY).adopt(no_stem.state_dict()))
 
 
+def test_playing_first_does_not_keep_a_process_from_training() -> None:
+    lay_out.cache_clear()
+    model = VideoTransformer(TINY)
+    ids, codes, _ = clip(TINY, 1)
+    with torch.inference_mode():
+        model.read(ids[:, :1], codes[:, :0])
+    model(ids[:, :-1], codes, ids[:, -1])[0].backward()
+
+
 # -- codes -----------------------------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ class Chooser:
     told: list[Decision] = field(default_factory=list)
     asked: list[tuple[GoGame, int | None]] = field(default_factory=list)
     dead: list[list[int]] = field(default_factory=list)
+    judged: int = 0  # times it was asked for dead stones
     reports: int = 3  # of an analysis
     failure: str = ""
 
@@ -55,6 +56,7 @@ class Chooser:
     def dead_stones(self, game: GoGame) -> list[list[int]]:
         if self.failure:
             raise UserError(self.failure)
+        self.judged += 1
         return self.dead
 
     def close(self) -> None:

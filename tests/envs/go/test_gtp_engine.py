@@ -153,14 +153,16 @@ def test_what_a_move_may_take(server: GtpServer, lines: list[str], left: float |
 
 
 def test_dead_stones_are_listed_and_taken_off(server: GtpServer, chooser: Chooser) -> None:
-    ask(server, "komi 0", "play b A1", "play b B1", "play w J9", "play b E5")
-    assert ask(server, "final_status_list dead", "final_status_list seki") == ["=", "="]
+    ask(server, "komi 0", "play b A1", "play b B1", "play w J9")
+    assert ask(server, "final_status_list seki") == ["="] and not chooser.judged, "seki needs no judgement"
+    assert ask(server, "final_status_list dead", "play b E5") == ["=", "="]
     chooser.dead = [[8]]
     assert ask(server, "final_status_list dead") == ["= J9"]
     assert ask(server, "final_status_list alive") == ["= E5\nA1 B1"]
     assert ask(server, "final_score") == ["= B+81.0"]
     assert ask(server, "final_status_list", "final_status_list sleeping") == ["? syntax error"] * 2
     assert server.game.stones[0, 8] == WHITE
+    assert chooser.judged == 2, "a position is judged once"
 
 
 def test_no_pass_while_dead_stones_stand(server: GtpServer, chooser: Chooser) -> None:

@@ -16,6 +16,11 @@ from envs.go.rules import GoGame
 
 # One response: "=" or "?", the id, and text without an empty line; closed by exactly one empty line.
 RESPONSE = re.compile(r"[=?]\d*( [^\n]+)?(\n[^\n]+)*\n\n")
+# One candidate of a line of analysis: move, visits, win rate, score, prior, order, variation.
+INFO = re.compile(
+    r"info move (\S+) visits (\d+) winrate (\S+) (?:scoreMean (\S+) scoreLead \S+ )?prior (\S+) "
+    r"lcb \S+ (?:utility \S+ )?order (\d+) pv ((?:[A-T]\d+|pass)(?: (?:[A-T]\d+|pass))*)"
+)
 
 
 @dataclass

@@ -249,39 +249,3 @@ def test_a_model_that_cannot_be_loaded_fails_genmove_in_one_line() -> None:
     server = GtpServer(BackgroundPlayer("VideoWorld", load))
     assert ask(server, "4 genmove b", "5 name") == ["?4 there is no checkpoint here", "=5 VideoWorld"]
     assert not server.game.history
-
-
-# What Sabaki 0.60 sends: attaching, then a sync before each move; then a jump back in the game tree, then a new game.
-SABAKI = [
-    ("name", "= VideoWorld"),
-    ("version", "= 1.0"),
-    ("protocol_version", "= 2"),
-    ("list_commands", "= " + "\n".join(COMMANDS)),
-    ("komi 6.5", "="),
-    ("boardsize 9", "="),
-    ("clear_board", "="),
-    ("play B E5", "="),
-    ("genmove W", "= A9"),
-    ("play B C3", "="),
-    ("genmove W", "= B9"),
-    ("protocol_version", "= 2"),  # its way to interrupt
-    ("undo", "="),
-    ("undo", "="),
-    ("undo", "="),
-    ("play W G7", "="),
-    ("genmove B", "= A9"),
-    ("komi 7.5", "="),
-    ("boardsize 9", "="),
-    ("clear_board", "="),
-    ("set_free_handicap C3 G7", "="),  # setup stones
-    ("play W pass", "="),
-    ("genmove B", "= A9"),
-    ("quit", "="),
-]
-
-
-def test_sabaki_transcript(server: GtpServer) -> None:
-    out = io.BytesIO()
-    server.serve(io.BytesIO("".join(f"{line}\n" for line, _ in SABAKI).encode()), out)
-    assert out.getvalue().decode() == "".join(f"{answer}\n\n" for _, answer in SABAKI)
-    assert server.game.komi == 7.5

@@ -87,19 +87,18 @@ class Referee:
         self.contestant = contestant
 
     def score(self, game: GoGame) -> tuple[str, str, float]:
-        """The result, such as "B+3.5" or "0"; a reason if the engine failed and area counts; its thinking time."""
+        """The result, such as "B+3.5" or "0"; a reason if the engine failed and area counts; its seconds."""
         if self.contestant is None:
             return game.result_text(), "", 0.0
+        start = time.perf_counter()
         try:
             with closing(self.contestant.make(1)) as judge:
-                start = time.perf_counter()
                 said = judge.final_score(game).strip()  # type: ignore[attr-defined]
-                seconds = time.perf_counter() - start
             if not _SCORE.match(said):
                 raise UserError(f"{self.contestant.name} says {said[:80]!r} instead of a score")
-            return said.split()[0], "", seconds
+            return said.split()[0], "", time.perf_counter() - start
         except UserError as error:
-            return game.result_text(), f"counted by area: {_sentence(error)}", 0.0
+            return game.result_text(), f"counted by area: {_sentence(error)}", time.perf_counter() - start
 
 
 def play_game(
@@ -272,13 +271,16 @@ class Arena:
         """Make the players of a game and let them play it."""
         seed = self.options.seed * 1_000_003 + 2 * pairing.number
         players: dict[int, Player] = {}
+        start = time.perf_counter()
         try:
             for colour, number in ((BLACK, pairing.black), (WHITE, pairing.white)):
                 try:
                     players[colour] = self.contestants[number].make(seed + colour)
                 except UserError as error:  # it could be made before the first game
-                    return forfeit(colour), _sentence(error), 0.0
-            return play_game(game, players, self.referee, self.stopped)
+                    return forfeit(colour), _sentence(error), time.perf_counter() - start
+            starting = time.perf_counter() - start
+            result, reason, thinking = play_game(game, players, self.referee, self.stopped)
+            return result, reason, starting + thinking
         finally:
             for player in players.values():
                 player.close()
@@ -356,7 +358,7 @@ def show(arena: Arena, names: Sequence[str], anchor: int) -> None:
     paper.print(f"{len(played)} games", "", final.table(), sep="\n")
     moves = max(1, sum(outcome.moves for outcome in played))
     overhead = 1000 * sum(outcome.seconds - outcome.thinking for outcome in played) / moves
-    print(f"{overhead:.1f} ms a move besides the players' own time; records in {arena.out}", file=sys.stderr)
+    print(f"{overhead:.1f} ms a move besides the engines' own time; records in {arena.out}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

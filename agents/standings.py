@@ -31,7 +31,7 @@ class Outcome:
         result: such as "B+3.5" or "W+R"; "W+F" where Black could not go on.
         reason: what happened, where it is not plain counting.
         moves: how many, openings included.
-        seconds, thinking: wall time of the game, and the part of it that the players took.
+        seconds, thinking: wall time of the game, and the part of it that players and referee took, to start too.
     """
 
     number: int
@@ -94,7 +94,8 @@ class Standings:
     def of(cls, names: Sequence[str], outcomes: Sequence[Outcome], anchor: int, samples: int = 500) -> Standings:
         """Rate the players by their games; `samples` of the bootstrap, 0 for no intervals of Elo."""
         place = {name: number for number, name in enumerate(names)}
-        results = [(place[o.black], place[o.white], o.points) for o in outcomes]
+        in_order = sorted(outcomes, key=lambda outcome: outcome.number)  # not as they ended, so that seeds repeat all
+        results = [(place[o.black], place[o.white], o.points) for o in in_order]
         points = [[(0.0, 0)] * len(names) for _ in names]
         for black, white, share in results:
             for one, other, gain in ((black, white, share), (white, black, 1 - share)):

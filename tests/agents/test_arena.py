@@ -147,8 +147,8 @@ def test_kill_in_the_middle_loses_no_finished_game(tmp_path: Path) -> None:
         return {o.number: (o.black, o.white, o.result, o.moves) for o in played if o.number < 30}
 
     assert told("arena") == told("in-one-go") and len(told("arena")) == 30
-    taken = [read_standings(tmp_path / folder / "ratings.json")["taken"] for folder in ("arena", "in-one-go")]
-    assert taken[0] == taken[1], "the same crosstable as without the end in the middle"
+    one, other = (read_standings(tmp_path / folder / "ratings.json") for folder in ("arena", "in-one-go"))
+    assert one == other, "the same table as without the end in the middle"
 
 
 def test_a_damaged_record_and_another_arena(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

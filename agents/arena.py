@@ -12,20 +12,22 @@ import argparse
 import json
 import os
 import queue
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
 from agents.contestants import HELP, Contestant, parse_contestants
-from agents.standings import Outcome, Standings, read_outcomes
+from agents.standings import Outcome, Standings, append_outcome, read_outcomes
 from envs.errors import UserError
 from envs.go.rules import BLACK, WHITE, GoGame, IllegalMoveError, check_size
 from envs.go.sgf import write_sgf
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from agents.players import Player
 
 MOST_MOVES = 3.0  # per point of the board; then the game is counted as it stands
+_SCORE = re.compile(r"([BW]\+[0-9.]+|0)(\s|$)")
 OPENINGS = Path(__file__).parents[1] / "assets" / "go9" / "games.npz"
 
 
@@ -78,21 +81,24 @@ class Referee:
     """Says how a finished game ended: by area as the board stands, or by an engine that takes dead stones off."""
 
     def __init__(self, contestant: Contestant | None) -> None:
+        """UserError for a player that is no engine."""
+        if contestant is not None and not contestant.is_engine:
+            raise UserError(f"{contestant.name} cannot count a game; choose an engine as --referee, or area")
         self.contestant = contestant
 
-    def score(self, game: GoGame) -> str:
-        """The result, such as "B+3.5" or "0"; UserError where the engine cannot tell."""
+    def score(self, game: GoGame) -> tuple[str, str, float]:
+        """The result, such as "B+3.5" or "0"; a reason if the engine failed and area counts; its seconds."""
         if self.contestant is None:
-            return game.result_text()
-        from agents.players import EnginePlayer
-
-        judge = self.contestant.make(1)
+            return game.result_text(), "", 0.0
+        start = time.perf_counter()
         try:
-            if not isinstance(judge, EnginePlayer):
-                raise UserError(f"{self.contestant.name} cannot count a game; choose an engine as --referee, or area")
-            return judge.final_score(game).strip().split()[0]
-        finally:
-            judge.close()
+            with closing(self.contestant.make(1)) as judge:
+                said = judge.final_score(game).strip()  # type: ignore[attr-defined]
+            if not _SCORE.match(said):
+                raise UserError(f"{self.contestant.name} says {said[:80]!r} instead of a score")
+            return said.split()[0], "", time.perf_counter() - start
+        except UserError as error:
+            return game.result_text(), f"counted by area: {_sentence(error)}", time.perf_counter() - start
 
 
 def play_game(
@@ -107,7 +113,8 @@ def play_game(
         stopped: ends the game early by KeyboardInterrupt.
 
     Returns:
-        result, reason and the seconds that the players took. A player that fails or plays an illegal move loses.
+        result, reason and the seconds that players and referee took. A player that fails or plays an illegal move
+        loses.
     """
     most, thinking = MOST_MOVES * game.area, 0.0
     while not game.is_over and len(game.history) < most:
@@ -118,7 +125,7 @@ def play_game(
         try:
             action = players[colour].choose(game).action
         except UserError as error:
-            return f"{'BW'[colour == BLACK]}+F", " ".join(str(error).split()), thinking
+            return forfeit(colour), _sentence(error), thinking
         finally:
             thinking += time.perf_counter() - start
         if action < 0:
@@ -127,9 +134,19 @@ def play_game(
         try:
             game.play(action)
         except IllegalMoveError as error:
-            return f"{'BW'[colour == BLACK]}+F", str(error), thinking
-    reason = "" if game.is_over else f"counted after {len(game.history)} moves"
-    return referee.score(game), reason, thinking
+            return forfeit(colour), str(error), thinking
+    result, reason, seconds = referee.score(game)
+    said = [] if game.is_over else [f"counted after {len(game.history)} moves"]
+    return result, "; ".join(said + [reason] * bool(reason)), thinking + seconds
+
+
+def forfeit(colour: int) -> str:
+    """The result where `colour` could not go on."""
+    return f"{'BW'[colour == BLACK]}+F"
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 class Arena:
@@ -140,7 +157,8 @@ class Arena:
         self.out: Path = options.out
         self.schedule = pairings(len(contestants), options.games)
         openings = (options.games + 1) // 2
-        self.openings = opening_moves(size, openings, options.opening_moves, options.seed)
+        moves = opening_moves(size, openings, options.opening_moves, options.seed)
+        self.openings = [self._opened(points) for points in moves]
         self.outcomes: dict[int, Outcome] = {}
         self.stopped = threading.Event()
         referee = options.referee
@@ -149,6 +167,7 @@ class Arena:
         elif referee != "area":
             referee = parse_contestants([referee])[0]
         self.referee = Referee(None if referee == "area" else referee)
+        self._settings_file: IO[str] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -161,15 +180,18 @@ class Arena:
         }
 
     def open(self) -> None:
-        """Make the folder, or read what was played there; UserError if that was another arena."""
+        """Make the folder, or read what was played there; UserError if that was, or is, another arena."""
         try:
             (self.out / "sgf").mkdir(parents=True, exist_ok=True)
-            path = self.out / "arena.json"
-            if path.is_file():
-                if json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(self.settings)):
+            self._settings_file = (self.out / "arena.json").open("a+", encoding="utf-8")
+            lock(self._settings_file, self.out)
+            self._settings_file.seek(0)
+            if told := self._settings_file.read():
+                if json.loads(told) != json.loads(json.dumps(self.settings)):
                     raise UserError(f"{self.out} holds an arena with other players or settings; choose another --out")
             else:
-                path.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+                self._settings_file.write(json.dumps(self.settings, indent=2) + "\n")
+                self._settings_file.flush()
             for outcome in read_outcomes(self.out / "games.jsonl"):
                 if outcome.number < len(self.schedule):
                     self.outcomes[outcome.number] = outcome
@@ -177,6 +199,11 @@ class Arena:
             if isinstance(error, UserError):
                 raise
             raise UserError(f"cannot use {self.out} ({error}); choose another --out") from error
+
+    def close(self) -> None:
+        """Let another arena use the folder."""
+        if self._settings_file is not None:
+            self._settings_file.close()
 
     def run(self) -> Iterator[Outcome]:
         """Play what is left, several games at once; yields every game as it ends, once it is on the disk."""
@@ -216,22 +243,19 @@ class Arena:
             done.put(error)
         done.put(None)
 
-    def _play(self, pairing: Pairing) -> Outcome:
-        start = time.perf_counter()
+    def _opened(self, points: Sequence[int]) -> GoGame:
+        """A game with the opening `points` on the board."""
         game = GoGame(self.size, komi=self.options.komi)
-        for point in self.openings[pairing.opening]:
+        for point in points:
             if game.why_illegal(point) is None:
                 game.play(point)
+        return game
+
+    def _play(self, pairing: Pairing) -> Outcome:
+        start = time.perf_counter()
+        game = self.openings[pairing.opening].copy()
         names = {BLACK: self.contestants[pairing.black].name, WHITE: self.contestants[pairing.white].name}
-        seed = self.options.seed * 1_000_003 + 2 * pairing.number
-        players: dict[int, Player] = {}
-        try:
-            for colour, number in ((BLACK, pairing.black), (WHITE, pairing.white)):
-                players[colour] = self.contestants[number].make(seed + colour)
-            result, reason, thinking = play_game(game, players, self.referee, self.stopped)
-        finally:
-            for player in players.values():
-                player.close()
+        result, reason, thinking = self._result(pairing, game)
         points = {"B": 1.0, "W": 0.0}.get(result[:1].upper(), 0.5)
         seconds = time.perf_counter() - start
         outcome = Outcome(
@@ -240,22 +264,38 @@ class Arena:
         name = f"{pairing.number:05d}-{names[BLACK]}-{names[WHITE]}.sgf".replace("/", "_")
         write_sgf(game, self.out / "sgf" / name, black=names[BLACK], white=names[WHITE], result=result,
                   root_comment=reason)  # fmt: skip
-        append_line(self.out / "games.jsonl", json.dumps(asdict(outcome)))
+        append_outcome(self.out / "games.jsonl", outcome)
         return outcome
 
+    def _result(self, pairing: Pairing, game: GoGame) -> tuple[str, str, float]:
+        """Make the players of a game and let them play it."""
+        seed = self.options.seed * 1_000_003 + 2 * pairing.number
+        players: dict[int, Player] = {}
+        start = time.perf_counter()
+        try:
+            for colour, number in ((BLACK, pairing.black), (WHITE, pairing.white)):
+                try:
+                    players[colour] = self.contestants[number].make(seed + colour)
+                except UserError as error:  # it could be made before the first game
+                    return forfeit(colour), _sentence(error), time.perf_counter() - start
+            starting = time.perf_counter() - start
+            result, reason, thinking = play_game(game, players, self.referee, self.stopped)
+            return result, reason, starting + thinking
+        finally:
+            for player in players.values():
+                player.close()
 
-_APPENDING = threading.Lock()
 
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a file and force it to the disk; UserError if that fails."""
+def lock(stream: IO[str], folder: Path) -> None:
+    """Keep other processes from this file until it is closed or this process ends; UserError if one holds it."""
     try:
-        with _APPENDING, path.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; finished games are safe") from error
+        import fcntl
+    except ImportError:  # no POSIX system; whoever starts two arenas in one folder there plays games twice
+        return
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"another arena is at work in {folder}; wait for its end or choose another --out") from error
 
 
 class _Parser(argparse.ArgumentParser):
@@ -297,40 +337,45 @@ def common_size(contestants: Sequence[Contestant], wanted: int | None) -> int:
     return int(next(iter(sizes), 9))  # type: ignore[arg-type]
 
 
+def show(arena: Arena, names: Sequence[str], anchor: int) -> None:
+    """Play, with a table that grows on a terminal, else a line for each game on stderr; then the table on stdout."""
+    total, watching = len(arena.schedule), Console(stderr=True)
+
+    def table() -> Group:
+        played = list(arena.outcomes.values())
+        return Group(f"{len(played)} of {total} games", "", Standings.of(names, played, anchor, samples=0).table())
+
+    live = Live(get_renderable=table, console=watching, refresh_per_second=1, transient=True)
+    with live if watching.is_terminal else nullcontext():
+        for outcome in arena.run():
+            if not watching.is_terminal:
+                said = f"{len(arena.outcomes)}/{total} {outcome.black} - {outcome.white}: {outcome.result}"
+                print(f"{said}  {outcome.reason}".rstrip(), file=sys.stderr)
+    played = list(arena.outcomes.values())
+    final = Standings.of(names, played, anchor)
+    final.save(arena.out / "ratings.json")
+    paper = Console(width=None if sys.stdout.isatty() else 1000)  # a file has no width
+    paper.print(f"{len(played)} games", "", final.table(), sep="\n")
+    moves = max(1, sum(outcome.moves for outcome in played))
+    overhead = 1000 * sum(outcome.seconds - outcome.thinking for outcome in played) / moves
+    print(f"{overhead:.1f} ms a move besides the engines' own time; records in {arena.out}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the arena; returns the exit status: 0, 2 after a mistake of the user, 130 after Ctrl-C."""
-    console = Console(stderr=True)
     try:
         options = parse(arguments)
         contestants = parse_contestants(options.players)
-        for contestant in contestants:
-            contestant.check()
         names = [contestant.name for contestant in contestants]
         if options.anchor not in (None, *names):
             raise UserError(f"--anchor {options.anchor} does not play; choose {' or '.join(names)}")
         anchor = names.index(options.anchor) if options.anchor else 0
         arena = Arena(contestants, options, common_size(contestants, options.size))
-        arena.open()
-        total = len(arena.schedule)
-
-        def standings(samples: int) -> Standings:
-            return Standings.of(names, list(arena.outcomes.values()), anchor, samples)
-
-        with Live(standings(0).table(), console=console, auto_refresh=False) as live:
-            for outcome in arena.run():
-                if console.is_terminal:
-                    live.update(standings(0).table(), refresh=True)
-                else:
-                    said = f"{len(arena.outcomes)}/{total} {outcome.black} - {outcome.white}: {outcome.result}"
-                    print(f"{said}  {outcome.reason}".rstrip(), file=sys.stderr)
-            live.update(standings(0).table())
-        final = standings(500)
-        Console().print(final.table())
-        final.save(arena.out / "ratings.json")
-        played = list(arena.outcomes.values())
-        moves = max(1, sum(outcome.moves for outcome in played))
-        overhead = 1000 * sum(outcome.seconds - outcome.thinking for outcome in played) / moves
-        print(f"{overhead:.1f} ms a move besides the players' own time; records in {arena.out}", file=sys.stderr)
+        with closing(arena):
+            arena.open()
+            for contestant in contestants:
+                contestant.check(arena.size)
+            show(arena, names, anchor)
     except UserError as error:
         print(f"arena: {error}", file=sys.stderr)
         return 2

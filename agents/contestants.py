@@ -47,12 +47,18 @@ class Contestant:
     options: dict[str, Any] = field(default_factory=dict)
     _model: GoModel | None = field(default=None, repr=False, compare=False)
 
-    def check(self) -> None:
-        """Raise UserError if the player cannot be made: no such engine or checkpoint. Loads a checkpoint."""
+    def check(self, size: int) -> None:
+        """Raise UserError if the player cannot be made or refuses `size`; starts an engine, loads a checkpoint."""
         if self.kind == "checkpoint":
             self.model()
-        elif self.kind != "random":
-            self.argv(0)
+        elif self.is_engine:
+            with GtpEngine(self.argv(0)) as engine:
+                engine.new_game(size, 7.0)
+
+    @property
+    def is_engine(self) -> bool:
+        """Whether it is a process that speaks GTP."""
+        return self.kind not in ("checkpoint", "random")
 
     @property
     def size(self) -> int | None:
@@ -75,10 +81,10 @@ class Contestant:
             return pachi_command(**self.options)
         return katago_command(**self.options) if self.kind == "katago" else engine_command(self.target)
 
-    def make(self, seed: int, seconds: float | None = None) -> Player:
+    def make(self, seed: int, seconds: float | None = None, *, restart: bool = False) -> Player:
         """A player for one game; the same seed gives the same game as far as the player can.
 
-        `seconds`: how long engines may think about a move.
+        `seconds`: how long engines may think about a move. `restart`: whether one that has died is started again.
         """
         from agents.players import AgentPlayer, EnginePlayer, RandomPlayer
 
@@ -90,7 +96,7 @@ class Contestant:
 
             agent = GoAgent(self.model(), seed=seed, name=self.name, **self.options)
             return AgentPlayer(agent, renderer_for(agent.geometry), imagine=False)
-        return EnginePlayer(GtpEngine(self.argv(seed)), self.name, seconds=seconds)
+        return EnginePlayer(GtpEngine(self.argv(seed)), self.name, seconds=seconds, restart=restart)
 
 
 def parse_contestant(text: str) -> Contestant:

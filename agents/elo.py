@@ -15,7 +15,10 @@ SCALE = 400 / math.log(10)  # Elo points per unit of log odds
 
 @dataclass(frozen=True)
 class Rating:
-    """Elo against the anchor and share of points (a draw is half a one), each with a 95 % interval; and games."""
+    """Elo against the anchor and share of points (a draw is half a one), each with a 95 % interval; and games.
+
+    elo, low and high are nan for a player not linked with the anchor through games, low and high also without samples.
+    """
 
     elo: float
     low: float
@@ -40,14 +43,13 @@ def fit(points: np.ndarray, anchor: int) -> np.ndarray:
     """Elo of n players, 0 for the anchor.
 
     Args:
-        points: float (n, n), `points[i, j]` is what i took from j: 1 a win, 0.5 a draw. Everybody has to be linked
-            with the anchor through games.
+        points: float (n, n), `points[i, j]` is what i took from j: 1 a win, 0.5 a draw. Both sides of a pair that has
+            met need more than nothing, and everybody has to be linked with the anchor.
         anchor: whose rating is 0.
 
     The model is that of Bradley and Terry (1952): i beats j with probability 1 / (1 + 10 ** ((elo_j - elo_i) / 400)).
     """
-    met = (points + points.T) > 0
-    logs = choix.ilsr_pairwise_dense(points + PRIOR * met)
+    logs = choix.ilsr_pairwise_dense(points)
     return np.asarray(SCALE * (logs - logs[anchor]))
 
 
@@ -60,30 +62,42 @@ def rate(
         results: (i, j, points of i out of 1) for every game.
         players: their number.
         anchor: whose rating is 0, with no interval.
-        samples: of the bootstrap, which draws games anew within each pair.
+        samples: of the Bayesian bootstrap (Rubin 1981), which weighs the games of each pair anew, the prior's too. To
+            draw games instead would find no doubt at all in a player that has won every one.
     """
     games = np.array(results, dtype=float).reshape(-1, 3)
     first, second, points = games[:, 0].astype(int), games[:, 1].astype(int), games[:, 2]
-    elo = fit(_table(first, second, points, players), anchor)
+    taken, met = np.zeros((players, players)), np.zeros((players, players))
+    np.add.at(taken, (first, second), points)
+    np.add.at(taken, (second, first), 1 - points)
+    np.add.at(met, (first, second), 1)
+    met += met.T
+    known = np.flatnonzero(_linked(met, anchor))
+    inner, own = np.ix_(known, known), int(np.flatnonzero(known == anchor)[0])
+    elo = np.full(players, np.nan)
+    elo[known] = fit(taken[inner] + PRIOR * (met[inner] > 0), own)
     rng = np.random.default_rng(seed)
-    met = np.minimum(first, second) * players + np.maximum(first, second)
-    pairs = [np.flatnonzero(met == pair) for pair in np.unique(met)]
-    draws = np.empty((samples, players))
+    draws = np.full((samples, players), np.nan)
     for row in draws:
-        drawn = np.concatenate([rng.choice(pair, len(pair)) for pair in pairs])
-        row[:] = fit(_table(first[drawn], second[drawn], points[drawn], players), anchor)
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0) if samples else (elo, elo)
+        weights = rng.exponential(size=len(games))
+        drawn = rng.gamma(PRIOR, size=met.shape) * (met > 0)
+        np.add.at(drawn, (first, second), weights * points)
+        np.add.at(drawn, (second, first), weights * (1 - points))
+        drawn *= (met + 2 * PRIOR) / np.where(met > 0, drawn + drawn.T, 1)  # each pair counts as much as it has games
+        row[known] = fit(drawn[inner], own)
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0) if samples else (np.full(players, np.nan),) * 2
     ratings = []
     for player in range(players):
-        own = np.concatenate([points[first == player], 1 - points[second == player]])
-        share = float(own.mean()) if len(own) else float("nan")
-        interval = wilson(float(own.sum()), len(own))
-        ratings.append(Rating(float(elo[player]), float(low[player]), float(high[player]), len(own), share, *interval))
+        total, count = float(taken[player].sum()), int(met[player].sum())
+        share = total / count if count else math.nan
+        interval = wilson(total, count)
+        ratings.append(Rating(float(elo[player]), float(low[player]), float(high[player]), count, share, *interval))
     return ratings
 
 
-def _table(first: np.ndarray, second: np.ndarray, points: np.ndarray, players: int) -> np.ndarray:
-    table = np.zeros((players, players))
-    np.add.at(table, (first, second), points)
-    np.add.at(table, (second, first), 1 - points)
-    return table
+def _linked(met: np.ndarray, anchor: int) -> np.ndarray:
+    """Whom games link with the anchor, directly or through others: bool (n,)."""
+    linked = np.arange(len(met)) == anchor
+    for _ in met:
+        linked |= (met[linked] > 0).any(0)
+    return linked

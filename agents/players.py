@@ -146,27 +146,27 @@ class RandomPlayer:
 class EnginePlayer:
     """A GTP engine as a player; before each move the engine is told what changed in the game since its last one."""
 
-    def __init__(self, engine: GtpEngine, name: str | None = None, *, seconds: float | None = None) -> None:
+    def __init__(
+        self, engine: GtpEngine, name: str | None = None, *, seconds: float | None = None, restart: bool = True
+    ) -> None:
         """`engine` is running; it belongs to this player from now on and is closed with it.
 
-        `seconds`: how long it may think about a move, which is told to engines that know time settings.
+        `seconds`: how long it may think about a move, which is told to engines that know time settings. `restart`:
+        start it again if it has died.
         """
         self.engine = engine
         self.name = name or engine.name
-        self.seconds = seconds
+        self.seconds, self.restart = seconds, restart
         self._setup: tuple[int, bytes] | None = None  # what the engine's board started from
         self._komi: float | None = None
         self._moves: list[Move] = []  # what the engine has played since
 
     def choose(self, game: GoGame, colour: int | None = None) -> Decision:
-        """Bring the engine to the game and ask for its move; UserError if it refuses the game or talks no sense.
-
-        An engine that has died is started again.
-        """
+        """Bring the engine to the game and ask for its move; UserError if it refuses the game or talks no sense."""
         start = time.perf_counter()
         colour = game.to_move if colour is None else colour
         try:
-            if not self.engine.is_running:
+            if self.restart and not self.engine.is_running:
                 self._restart()
             self._synchronise(game)
             # Engines keep to their time loosely; one that takes far longer hangs.

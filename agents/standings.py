@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from rich import box
+from rich.console import Group
 from rich.table import Table
 
 from agents.elo import Rating, rate
@@ -25,7 +31,7 @@ class Outcome:
         result: such as "B+3.5" or "W+R"; "W+F" where Black could not go on.
         reason: what happened, where it is not plain counting.
         moves: how many, openings included.
-        seconds, thinking: wall time of the game, and the part of it that the players took.
+        seconds, thinking: wall time of the game, and the part of it that players and referee took, to start too.
     """
 
     number: int
@@ -56,12 +62,26 @@ def read_outcomes(path: Path) -> list[Outcome]:
     return outcomes
 
 
+_APPENDING = threading.Lock()
+
+
+def append_outcome(path: Path, outcome: Outcome) -> None:
+    """Add a game to a games.jsonl and force it to the disk; UserError if that fails."""
+    try:
+        with _APPENDING, path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(outcome)) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; finished games are safe") from error
+
+
 @dataclass(frozen=True)
 class Standings:
     """Ratings of all who play.
 
-    names: the players, in the order they were named. ratings: theirs, empty while some have not met the others.
-    taken: (points, games) of player i against player j. anchor: whose Elo is 0.
+    names: the players, in the order they were named. ratings: theirs. taken: (points, games) of player i against
+    player j. anchor: whose Elo is 0. games: how many were played.
     """
 
     names: tuple[str, ...]
@@ -72,36 +92,41 @@ class Standings:
 
     @classmethod
     def of(cls, names: Sequence[str], outcomes: Sequence[Outcome], anchor: int, samples: int = 500) -> Standings:
-        """Rate the players by their games; `samples` of the bootstrap, 0 for no intervals."""
+        """Rate the players by their games; `samples` of the bootstrap, 0 for no intervals of Elo."""
         place = {name: number for number, name in enumerate(names)}
-        results = [(place[o.black], place[o.white], o.points) for o in outcomes]
-        count = len(names)
-        points = [[(0.0, 0)] * count for _ in names]
+        in_order = sorted(outcomes, key=lambda outcome: outcome.number)  # not as they ended, so that seeds repeat all
+        results = [(place[o.black], place[o.white], o.points) for o in in_order]
+        points = [[(0.0, 0)] * len(names) for _ in names]
         for black, white, share in results:
             for one, other, gain in ((black, white, share), (white, black, 1 - share)):
                 total, games = points[one][other]
                 points[one][other] = (total + gain, games + 1)
-        linked = {anchor}
-        for _ in names:
-            linked |= {j for i, j, _ in results if i in linked} | {i for i, j, _ in results if j in linked}
-        rated = rate(results, count, anchor, samples=samples) if results and len(linked) == count else []
+        rated = rate(results, len(names), anchor, samples=samples)
         return cls(tuple(names), tuple(rated), tuple(map(tuple, points)), anchor, len(results))
 
-    def table(self) -> Table:
-        """Best first: Elo, share and what was taken from each other player, all with 95 % intervals."""
-        table = Table(title=f"{self.games} games", title_justify="left")
-        table.add_column("player", overflow="fold")
-        for column in ("Elo", "95 %", "games", "share", "95 %", *self.names):
-            table.add_column(column, justify="right", overflow="fold")
-        for number in sorted(range(len(self.ratings)), key=lambda n: -self.ratings[n].elo):
-            rating = self.ratings[number]
-            own = ["" if games == 0 else f"{points:g}/{games}" for points, games in self.taken[number]]
-            interval = "anchor" if number == self.anchor else f"{rating.low:+.0f} to {rating.high:+.0f}"
-            share = f"{100 * rating.share:.1f} %"
-            between = f"{100 * rating.share_low:.0f} to {100 * rating.share_high:.0f} %"
-            elo = f"{rating.elo:+.0f}"
-            table.add_row(self.names[number], elo, interval, str(rating.games), share, between, *own)
-        return table
+    def table(self) -> Group:
+        """Best first: Elo and share with 95 % intervals, and below what each took from each, by their places."""
+        order = sorted(range(len(self.names)), key=lambda n: (-np.nan_to_num(self.ratings[n].elo, nan=-np.inf), n))
+        rated, crossed = (Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False) for _ in range(2))
+        for table, columns in (
+            (rated, ("Elo", "95 %", "games", "share", "95 %")),
+            (crossed, [str(place) for place in range(1, len(order) + 1)]),
+        ):
+            table.add_column("", justify="right", no_wrap=True)
+            table.add_column("player", overflow="fold")
+            for column in columns:
+                table.add_column(column, justify="right", no_wrap=True)
+        for place, number in enumerate(order, 1):
+            rating, name = self.ratings[number], self.names[number]
+            elo = f"{rating.elo:+.0f}" if math.isfinite(rating.elo) else "-"
+            interval = f"{rating.low:+.0f} to {rating.high:+.0f}" if math.isfinite(rating.low) else ""
+            share = f"{100 * rating.share:.1f} %" if rating.games else "-"
+            between = f"{100 * rating.share_low:.0f} to {100 * rating.share_high:.0f} %" if rating.games else ""
+            played = "anchor" if number == self.anchor else interval
+            rated.add_row(str(place), name, elo, played, str(rating.games), share, between)
+            cells = [self.taken[number][other] for other in order]
+            crossed.add_row(str(place), name, *(f"{points:g}/{games}" if games else "" for points, games in cells))
+        return Group(rated, "", crossed)
 
     def save(self, path: Path) -> None:
         """Write everything as JSON; UserError if the disk refuses."""

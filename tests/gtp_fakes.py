@@ -16,6 +16,11 @@ from envs.go.rules import GoGame
 
 # One response: "=" or "?", the id, and text without an empty line; closed by exactly one empty line.
 RESPONSE = re.compile(r"[=?]\d*( [^\n]+)?(\n[^\n]+)*\n\n")
+# One candidate of a line of analysis: move, visits, win rate, score, prior, order, variation.
+INFO = re.compile(
+    r"info move (\S+) visits (\d+) winrate (\S+) (?:scoreMean (\S+) scoreLead \S+ )?prior (\S+) "
+    r"lcb \S+ (?:utility \S+ )?order (\d+) pv ((?:[A-T]\d+|pass)(?: (?:[A-T]\d+|pass))*)"
+)
 
 
 @dataclass
@@ -26,6 +31,7 @@ class Chooser:
     told: list[Decision] = field(default_factory=list)
     asked: list[tuple[GoGame, int | None]] = field(default_factory=list)
     dead: list[list[int]] = field(default_factory=list)
+    judged: int = 0  # times it was asked for dead stones
     reports: int = 3  # of an analysis
     failure: str = ""
 
@@ -55,6 +61,7 @@ class Chooser:
     def dead_stones(self, game: GoGame) -> list[list[int]]:
         if self.failure:
             raise UserError(self.failure)
+        self.judged += 1
         return self.dead
 
     def close(self) -> None:

@@ -143,7 +143,7 @@ class Lobby:
             raise UserError(f"komi {setup.points:g} does not fit {board}; give -{most} to {most}")
         rule = setup.ko_rule
         if rule == AUTOMATIC:
-            engines = any(c is not None and c.kind not in ("random", "checkpoint") for c in self._contestants(setup))
+            engines = any(c is not None and c.is_engine for c in self._contestants(setup))
             rule = "simple" if engines else "positional"
         if rule not in KO_RULES:
             raise UserError(f"ko rule {rule!r} is unknown; choose {AUTOMATIC} or one of {', '.join(KO_RULES)}")
@@ -154,9 +154,9 @@ class Lobby:
         for contestant in self._contestants(setup):
             if contestant is None:
                 continue
-            if contestant.kind != "checkpoint":
-                contestant.check()
-            elif not Path(contestant.target, "config.yaml").is_file():
+            if contestant.is_engine:
+                contestant.argv(0)
+            elif contestant.kind == "checkpoint" and not Path(contestant.target, "config.yaml").is_file():
                 raise UserError(f"there is no checkpoint in {contestant.target} (no config.yaml); give its folder")
         self.new_game(setup)
 
@@ -220,7 +220,7 @@ class Lobby:
             if contestant.size not in (None, self.size):
                 sizes = f"{contestant.size}x{contestant.size}, not {self.size}x{self.size}"
                 raise UserError(f"{contestant.target} plays {sizes}; choose another opponent")
-            return contestant.make(seed, self._seconds)
+            return contestant.make(seed, self._seconds, restart=True)
 
         return BackgroundPlayer(contestant.name, load, again=EngineError)
 

@@ -46,7 +46,7 @@ class Engine(Protocol):
         ...
 
     def dead_stones(self, game: GoGame) -> list[list[int]]:
-        """The chains, as lists of points, that would not survive if both sides played on."""
+        """The chains, as lists of points, that would not survive if both sides played on; asked once a position."""
         ...
 
 
@@ -67,6 +67,7 @@ class GtpServer:
         self.version = version
         self.board = GtpBoard(size, komi)
         self.closed = False
+        self._judged: tuple[object, list[list[int]]] = (None, [])  # a position and its dead stones
         self._commands: dict[str, Callable[[list[str]], str]] = {
             **self.board.commands,
             "genmove": self._genmove,
@@ -173,14 +174,10 @@ class GtpServer:
         """Chains, one a line. Whether both sides live for want of a move (seki) is not told apart from life."""
         if arguments not in (["alive"], ["dead"], ["seki"]):
             raise GtpError("syntax error")
-        dead = self._dead()
-        if arguments == ["dead"]:
-            chains = dead
-        elif arguments == ["alive"]:
-            gone = {point for chain in dead for point in chain}
+        chains = [] if arguments == ["seki"] else self._dead()
+        if arguments == ["alive"]:
+            gone = {point for chain in chains for point in chain}
             chains = [chain for chain in self.game.chains() if chain[0] not in gone]
-        else:
-            chains = []
         return "\n".join(" ".join(point_to_gtp(point, self.game.size) for point in chain) for chain in chains)
 
     # Analysis
@@ -241,10 +238,15 @@ class GtpServer:
             raise _failure(error) from None
 
     def _dead(self) -> list[list[int]]:
-        try:
-            return self.engine.dead_stones(self.board.open_game())
-        except UserError as error:
-            raise _failure(error) from None
+        """Judging takes seconds, and programs ask for dead stones, living stones and the score of one position."""
+        game = self.board.open_game()
+        position = (game.stones.tobytes(), game.to_move, game.last_move, game.ko_point)
+        if self._judged[0] != position:
+            try:
+                self._judged = position, self.engine.dead_stones(game)
+            except UserError as error:
+                raise _failure(error) from None
+        return self._judged[1]
 
     def _make(self, action: int, colour: int) -> str:
         """Play what the engine chose, and name it."""

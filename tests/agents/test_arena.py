@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import json
 import math
 import os
@@ -11,16 +13,19 @@ import sys
 import threading
 from pathlib import Path
 
+import choix
 import numpy as np
 import pytest
+from rich.console import Console
 
-from agents.arena import Pairing, Referee, main, opening_moves, pairings, play_game
+from agents.arena import Pairing, Referee, lock, main, opening_moves, pairings, play_game
 from agents.contestants import parse_contestant, parse_contestants
 from agents.elo import fit, rate
 from agents.go_agent import save_go_model
 from agents.players import RandomPlayer
 from agents.standings import Outcome, Standings, read_outcomes, read_standings
 from envs.errors import UserError
+from envs.go.engines import GtpEngine
 from envs.go.rules import BLACK, WHITE, GoGame
 from envs.go.sgf import read_sgf
 from tests.go_games import tiny_model
@@ -28,7 +33,7 @@ from tests.go_games import tiny_model
 ROOT = Path(__file__).parents[2]
 FAST = ["--size", "3", "--workers", "2", "--seed", "1"]
 ENGINE = """\
-import sys
+import pathlib, sys, time
 for line in sys.stdin:
     word = line.split()
     identity = word.pop(0) if word[0].isdigit() else ""
@@ -37,7 +42,15 @@ for line in sys.stdin:
         said = MOVE
         if said == "die":
             sys.exit(3)
+        if said == "hang":
+            time.sleep(600)
+        while said == "flood":
+            print("nothing but noise " * 1000)
+    elif word[0] == "quit" and MOVE == "once":  # the next one will not start
+        pathlib.Path(__file__).write_text("raise SystemExit(4)")
     print(f"={identity} {said}\\n", flush=True)
+    if said == "pass" and MOVE == "faint":
+        sys.exit(5)
 """
 
 
@@ -49,7 +62,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def engine(tmp_path: Path, move: str) -> str:
     path = tmp_path / f"engine_{move}.py"
-    path.write_text(ENGINE.replace("MOVE", repr(move)))
+    path.write_text(
+        ENGINE.replace("said = MOVE", f"said = {'pass' if move == 'faint' else move!r}").replace("MOVE", repr(move))
+    )
     return f"{sys.executable} {path}"
 
 
@@ -125,7 +140,15 @@ def test_kill_in_the_middle_loses_no_finished_game(tmp_path: Path) -> None:
     assert main(again) == 0
     outcomes = read_outcomes(path)
     assert outcomes[: len(finished)] == finished
-    assert {outcome.number for outcome in outcomes} >= set(range(60 // 2))
+    assert main([*again[:-1], str(tmp_path / "in-one-go")]) == 0
+
+    def told(folder: str) -> dict[int, tuple[str, str, str, int]]:
+        played = read_outcomes(tmp_path / folder / "games.jsonl")
+        return {o.number: (o.black, o.white, o.result, o.moves) for o in played if o.number < 30}
+
+    assert told("arena") == told("in-one-go") and len(told("arena")) == 30
+    one, other = (read_standings(tmp_path / folder / "ratings.json") for folder in ("arena", "in-one-go"))
+    assert one == other, "the same table as without the end in the middle"
 
 
 def test_a_damaged_record_and_another_arena(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,16 +162,52 @@ def test_a_damaged_record_and_another_arena(tmp_path: Path, capsys: pytest.Captu
     assert "damaged in line 1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("move", "reason"), [("die", "ended"), ("A1", "already there"), ("Z9", "genmove")])
-def test_engines_that_fail_lose(tmp_path: Path, move: str, reason: str) -> None:
-    game = GoGame(3)
-    game.play(6)  # A1
-    player = parse_contestant(f"bad={engine(tmp_path, move)}").make(1)
-    try:
-        result, why, _ = play_game(game, {BLACK: RandomPlayer(1), WHITE: player}, Referee(None))
-    finally:
-        player.close()
-    assert result == "B+F" and reason in why
+def test_one_arena_at_a_time_in_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["random", "b=random", *FAST, "--games", "1", "--out", str(tmp_path / "arena")]
+    (tmp_path / "arena").mkdir()
+    with (tmp_path / "arena" / "arena.json").open("a") as other:
+        lock(other, tmp_path / "arena")
+        assert main(words) == 2
+        assert "another arena is at work in" in capsys.readouterr().err
+    assert main(words) == 0
+
+
+def test_an_engine_that_does_not_play_the_size_is_found_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "small.py"
+    refusing = 'mark = "?" if word[0] == "boardsize" else "="\n    print(f"{mark}{identity}'
+    path.write_text(ENGINE.replace("MOVE", "'pass'").replace('print(f"={identity}', refusing))
+    assert main(["random", f"{sys.executable} {path}", *FAST, "--out", str(tmp_path / "arena")]) == 2
+    assert "refuses 'boardsize 3'" in capsys.readouterr().err and not (tmp_path / "arena" / "games.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("move", "reason"),
+    [
+        ("die", "ended with status 3 instead of answering"),
+        ("hang", "did not answer '"),
+        ("flood", "flooded its output"),
+        ("faint", "ended with status 5 instead of answering"),  # between its moves
+        ("once", "ended with status 4 instead of answering"),  # at the start of a later game
+        ("A1", "already there"),
+        ("Z9", "answered genmove with 'Z9'"),
+    ],
+)
+def test_engines_that_fail_lose_and_the_run_goes_on(
+    move: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "agents.contestants.GtpEngine", functools.partial(GtpEngine, timeout=1.0 if move == "hang" else 20)
+    )
+    out, bad = tmp_path / "arena", f"bad={engine(tmp_path, move)}"
+    assert main([bad, "random", *FAST, "--games", "2", "--opening-moves", "0", "--out", str(out)]) == 0
+    outcomes = read_outcomes(out / "games.jsonl")
+    assert sorted((outcome.black, outcome.result) for outcome in outcomes) == [("bad", "W+F"), ("random", "B+F")]
+    for outcome in outcomes:
+        assert reason in outcome.reason or (move == "A1" and not outcome.reason), outcome.reason
+        (path,) = (out / "sgf").glob(f"{outcome.number:05d}-*.sgf")
+        assert read_sgf(path).root_comment == outcome.reason
 
 
 def test_resignation_counting_and_an_engine_as_referee(tmp_path: Path) -> None:
@@ -161,9 +220,23 @@ def test_resignation_counting_and_an_engine_as_referee(tmp_path: Path) -> None:
         finally:
             player.close()
             other.close()
-    assert Referee(passer).score(GoGame(3)) == "W+2.5"
+    assert Referee(passer).score(GoGame(3))[:2] == ("W+2.5", "")
     with pytest.raises(UserError, match="cannot count"):
-        Referee(parse_contestant("random")).score(GoGame(3))
+        Referee(parse_contestant("random"))
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"), [("'nonsense'", "says 'nonsense'"), ("sys.exit(9)", "ended with status 9")]
+)
+def test_a_referee_that_fails_leaves_the_board_to_be_counted(said: str, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "referee.py"
+    path.write_text(
+        ENGINE.replace("MOVE", "'pass'").replace(
+            '.get(word[0], "")', f'.get(word[0], "")\n    if word[0] == "final_score": said = {said}'
+        )
+    )
+    result, why, _ = Referee(parse_contestant(f"{sys.executable} {path}")).score(GoGame(3))
+    assert result == "W+7.0" and why.startswith("counted by area: ") and reason in why
 
 
 def test_a_game_without_end_is_counted() -> None:
@@ -227,6 +300,16 @@ def test_elo_recovers_known_strengths() -> None:
     assert fit(points, 1) == pytest.approx(true - 120, abs=1)
 
 
+def test_the_fit_is_the_most_likely_one() -> None:
+    """A random table, some pairs of which never met, against another method: gradients instead of Markov chains."""
+    rng = np.random.default_rng(4)
+    points = rng.integers(1, 9, (5, 5)) * (1 - np.eye(5, dtype=int))
+    points[0, 3] = points[3, 0] = points[1, 4] = points[4, 1] = 0
+    games = [(i, j) for i in range(5) for j in range(5) for _ in range(points[i, j])]
+    logs = choix.opt_pairwise(5, games, tol=1e-10)
+    assert fit(points.astype(float), 2) == pytest.approx((logs - logs[2]) * 400 / math.log(10), abs=0.1)
+
+
 def test_two_players_follow_the_formula() -> None:
     results = [(0, 1, 1.0)] * 30 + [(1, 0, 1.0)] * 9 + [(0, 1, 0.5)] * 2
     first, second = rate(results, 2, anchor=1, samples=200)
@@ -239,8 +322,34 @@ def test_two_players_follow_the_formula() -> None:
 
 
 def test_winning_everything_is_finite_and_more_games_say_more() -> None:
-    few, many = (rate([(0, 1, 1.0)] * n, 2, anchor=1, samples=50)[0].elo for n in (5, 50))
-    assert 200 < few < many < 1000
+    few, many = (rate([(0, 1, 1.0)] * n, 2, anchor=1, samples=400)[0] for n in (5, 50))
+    assert 200 < few.elo < many.elo < 1000
+    assert few.low < many.low < many.elo < many.high < math.inf, "nobody knows how strong the unbeaten are"
+    assert 0 < few.low < few.elo < few.high - 400
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(7)
+    share, held = 1 / (1 + 10 ** (-150 / 400)), 0
+    for _ in range(50):
+        results = [(0, 1, float(point)) for point in rng.random(40) < share]
+        rating = rate(results, 2, anchor=1, samples=60)[0]
+        held += rating.low <= 150 <= rating.high
+    assert held >= 42
+
+
+def test_draws_leave_less_doubt_than_wins_and_losses() -> None:
+    drawn = rate([(0, 1, 0.5)] * 40, 2, anchor=1)[0]
+    fought = rate([(0, 1, 1.0), (0, 1, 0.0)] * 20, 2, anchor=1)[0]
+    assert drawn.elo == pytest.approx(0, abs=1e-6) and fought.elo == pytest.approx(0, abs=1e-6)
+    assert drawn.high - drawn.low < 0.5 * (fought.high - fought.low)
+
+
+def test_who_has_not_met_the_anchor_has_no_elo() -> None:
+    ratings = rate([(0, 1, 1.0), (2, 3, 1.0)], 5, anchor=0, samples=20)
+    assert [math.isnan(rating.elo) for rating in ratings] == [False, False, True, True, True]
+    assert ratings[2].share == 1 and math.isnan(ratings[4].share) and ratings[4].games == 0
+    assert math.isnan(rate([(0, 1, 1.0)], 2, anchor=0, samples=0)[1].low), "no samples, no interval"
 
 
 def test_outcomes_are_plain_json() -> None:
@@ -261,7 +370,22 @@ def test_standings(tmp_path: Path) -> None:
     standings.save(tmp_path / "ratings.json")
     told = read_standings(tmp_path / "ratings.json")
     assert told["anchor"] == "b" and tuple(told["ratings"]) == standings.ratings
-    assert Standings.of(["a", "b", "c"], games[:1], 0).ratings == (), "c has met nobody"
     (tmp_path / "ratings.json").write_text("{}")
     with pytest.raises(UserError, match="holds no ratings of an arena"):
         read_standings(tmp_path / "ratings.json")
+
+
+@pytest.mark.parametrize("samples", [0, 50])
+def test_the_table_is_readable_in_80_columns(samples: int) -> None:
+    names = ["gnugo,level=10", "go9-small,symmetries=8", "random", "never-met"]
+    games = [
+        Outcome(n, names[n % 3], names[(n + 1) % 3], (1.0, 0.5, 0.0)[n % 3], "", "", 9, 1.0, 0.9) for n in range(60)
+    ]
+    text = io.StringIO()
+    Console(file=text, width=80).print(Standings.of(names, games, 1, samples=samples).table())
+    lines = [line.split() for line in text.getvalue().splitlines() if line.strip()]
+    assert [line[1] for line in lines if line[0] == "2"] == [names[1]] * 2, "names stand whole"
+    assert [line[:3] for line in lines if line[0] == "1"] == [["1", names[0], "+645"], ["1", names[0], "20/20"]]
+    assert next(line for line in lines if line[0] == "2")[2:5] == ["+0", "anchor", "40"]
+    assert ("to" in lines[2][3:5]) == (samples > 0), "an interval is shown once there is one"
+    assert lines[5] == ["4", "never-met", "-", "0", "-"]

@@ -1,0 +1,242 @@
+"""Cameras: pictures uint8 (H, W, 3) and depth float32 (H, W) in metres along the view axis.
+
+Three renderers draw the same scene. "fast" is our own, compiled for the CPU; "tiny" is PyBullet's software renderer,
+"egl" its OpenGL renderer, for machines with a GPU.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from envs.errors import UserError
+from envs.tabletop import geometry
+from envs.tabletop.raster import draw_triangles, shrink
+from envs.tabletop.scene import Scene
+
+RENDERERS = ("fast", "tiny", "egl")
+SMOOTHING = 2  # the fast renderer draws this many pixels for one, in both directions
+LIGHT = np.array([0.45, -0.55, 0.9])  # where it comes from, in the world
+SKY = (206, 214, 222)
+MAX_SIZE = 2048  # px
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a camera stands: the world's axes right, up and forward of it, and its place, as a transform (3, 4)."""
+
+    world_to_camera: np.ndarray
+    eye: np.ndarray
+    forward: np.ndarray
+    up: np.ndarray
+
+
+def look(eye: np.ndarray, forward: np.ndarray, up: np.ndarray) -> View:
+    """The view from `eye` along `forward`."""
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    right = right / np.linalg.norm(right)
+    axes = np.stack([right, np.cross(right, forward), forward])
+    return View(np.column_stack([axes, -axes @ eye]), eye, forward, axes[1])
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera; subclasses know where it stands. fov: vertical, degrees; near and far in m; sizes in px."""
+
+    name: str
+    width: int
+    height: int
+    fov: float
+    near: float
+    far: float
+
+    def __post_init__(self) -> None:
+        for side in (self.width, self.height):
+            if not 1 <= side <= MAX_SIZE:
+                raise UserError(f"camera {self.name} cannot have {side} pixels a side; give 1 to {MAX_SIZE}")
+
+    def view(self, scene: Scene) -> View:
+        """Where the camera stands now."""
+        raise NotImplementedError
+
+    @property
+    def moves(self) -> bool:
+        """Whether the view may change between frames."""
+        return True
+
+
+@dataclass(frozen=True)
+class StaticCamera(Camera):
+    """A camera that stands still: eye, target and up in the world, m."""
+
+    eye: tuple[float, float, float] = (1, 0, 1)
+    target: tuple[float, float, float] = (0, 0, 0)
+    up: tuple[float, float, float] = (0, 0, 1)
+
+    def view(self, scene: Scene) -> View:
+        """The view, always the same."""
+        eye = np.array(self.eye)
+        return look(eye, np.array(self.target) - eye, np.array(self.up))
+
+    @property
+    def moves(self) -> bool:
+        """It does not."""
+        return False
+
+
+@dataclass(frozen=True)
+class GripperCamera(Camera):
+    """A camera fixed to a link: it looks along the link's +y, and the link's -z is up in its picture."""
+
+    body: int = 0
+    link: int = 0
+
+    def view(self, scene: Scene) -> View:
+        """The view from where the link is now."""
+        state = scene.sim.getLinkState(self.body, self.link, computeForwardKinematics=True)
+        pose = geometry.matrix(state[4], state[5], scene)
+        return look(pose[:3, 3], pose[:3, 1], -pose[:3, 2])
+
+
+class Renderer(Protocol):
+    """Draws a scene as a camera sees it."""
+
+    def __call__(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+        """Return picture uint8 (H, W, 3) and depth float32 (H, W) in m."""
+        ...
+
+
+def make_renderer(name: str, scene: Scene) -> Renderer:
+    """The renderer of that name for a scene whose bodies are all there; raises UserError for an unknown name."""
+    if name == "fast":
+        return FastRenderer(scene)
+    if name in RENDERERS:
+        return BulletRenderer(scene, opengl=name == "egl")
+    raise UserError(f"renderer {name!r} is unknown; choose one of {', '.join(RENDERERS)}")
+
+
+class FastRenderer:
+    """Our own renderer. What stands still is drawn once for each camera that stands still."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self._shapes = geometry.shapes(scene)
+        sim = scene.sim
+        still = {
+            (body, -1)
+            for body in {shape.body for shape in self._shapes}
+            if sim.getDynamicsInfo(body, -1)[0] == 0 or sim.getJointInfo(body, 0)[2] == sim.JOINT_FIXED
+        } if self._shapes else set()
+        self._shapes.sort(key=lambda shape: (shape.body, shape.link) not in still)
+        self._fixed_shapes = sum((shape.body, shape.link) in still for shape in self._shapes)
+        counts = [len(shape.mesh.points) for shape in self._shapes]
+        self._owners = np.repeat(np.arange(len(counts)), counts)
+        self._fixed_faces = sum(counts[: self._fixed_shapes])
+        self._points = np.concatenate([shape.mesh.points for shape in self._shapes] or [np.zeros((0, 3, 3))])
+        self._uvs = np.concatenate([shape.mesh.uvs for shape in self._shapes] or [np.zeros((0, 3, 2))])
+        self._colours = np.array([shape.colour for shape in self._shapes]).reshape(-1, 3)
+        self._load_textures()
+        self._links = sorted({(shape.body, shape.link) for shape in self._shapes})
+        self._frames: dict[Camera, tuple[np.ndarray, np.ndarray]] = {}  # what stands still, as each camera sees it
+        self._inverse_inertial = {
+            (body, -1): np.linalg.inv(geometry.matrix(*sim.getDynamicsInfo(body, -1)[3:5], scene))
+            for body in {shape.body for shape in self._shapes}
+        }
+
+    def set_colour(self, body: int, link: int, colour: Sequence[float]) -> None:
+        """Tint a link of a body, (3,) in 0..1."""
+        for number, shape in enumerate(self._shapes):
+            if (shape.body, shape.link) == (body, link):
+                self._colours[number] = colour[:3]
+                if number < self._fixed_shapes:
+                    self._frames.clear()
+
+    def __call__(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+        """Return picture uint8 (H, W, 3) and depth float32 (H, W) in m."""
+        height, width = camera.height * SMOOTHING, camera.width * SMOOTHING
+        view = camera.view(self.scene)
+        poses = self._poses(view)
+        light = view.world_to_camera[:, :3] @ (LIGHT / np.linalg.norm(LIGHT))
+        focal = height / (2 * np.tan(np.radians(camera.fov) / 2))
+
+        def draw(start: int, end: int, image: np.ndarray, inverse_depth: np.ndarray) -> None:
+            part = slice(start, end)
+            draw_triangles(
+                self._points[part], self._uvs[part], self._owners[part], self._colours, self._textures_of, poses, light,
+                self._pixels, self._textures, focal, focal, camera.near, image, inverse_depth,
+            )  # fmt: skip
+
+        if camera in self._frames:
+            image, inverse_depth = (part.copy() for part in self._frames[camera])
+        else:
+            image = np.empty((height, width, 3), np.uint8)
+            image[:] = SKY
+            inverse_depth = np.zeros((height, width), np.float32)
+            draw(0, self._fixed_faces, image, inverse_depth)
+            if not camera.moves:
+                self._frames[camera] = (image.copy(), inverse_depth.copy())
+        draw(self._fixed_faces, len(self._points), image, inverse_depth)
+        small = np.empty((camera.height, camera.width, 3), np.uint8)
+        depth = np.empty((camera.height, camera.width), np.float32)
+        shrink(image, inverse_depth, SMOOTHING, camera.far, small, depth)
+        return small, depth
+
+    def _poses(self, view: View) -> np.ndarray:
+        """Shapes to camera, float64 (S, 3, 4)."""
+        sim, frames = self.scene.sim, {}
+        to_camera = np.vstack([view.world_to_camera, [0, 0, 0, 1]])
+        for body, link in self._links:
+            if link < 0:
+                position, orientation = sim.getBasePositionAndOrientation(body)
+                frame = geometry.matrix(position, orientation, self.scene) @ self._inverse_inertial[body, -1]
+            else:
+                state = sim.getLinkState(body, link, computeForwardKinematics=True)
+                frame = geometry.matrix(state[4], state[5], self.scene)
+            frames[body, link] = to_camera @ frame
+        places = [(frames[shape.body, shape.link] @ shape.place)[:3] for shape in self._shapes]
+        return np.ascontiguousarray(np.array(places).reshape(-1, 3, 4))
+
+    def _load_textures(self) -> None:
+        pictures = list(dict.fromkeys(shape.picture for shape in self._shapes))
+        loaded = [geometry.read_picture(picture) for picture in pictures]
+        offsets = np.cumsum([0, *(picture.size for picture in loaded)])[:-1]
+        self._textures = np.array(
+            [(offset, picture.shape[1], picture.shape[0]) for offset, picture in zip(offsets, loaded, strict=True)], int
+        ).reshape(-1, 3)
+        self._pixels = np.concatenate([picture.reshape(-1) for picture in loaded] or [np.zeros(0, np.uint8)])
+        self._textures_of = np.array([pictures.index(shape.picture) for shape in self._shapes], int)
+
+
+class BulletRenderer:
+    """PyBullet's renderers: TinyRenderer, or OpenGL through EGL."""
+
+    def __init__(self, scene: Scene, *, opengl: bool) -> None:
+        """Raises UserError if OpenGL is wanted and its plugin does not load."""
+        self.scene, self._opengl = scene, opengl
+        if opengl:
+            plugin = importlib.util.find_spec("eglRenderer")
+            found = plugin is not None and plugin.origin is not None
+            if not found or scene.sim.loadPlugin(plugin.origin, "_eglRendererPlugin") < 0:  # type: ignore[union-attr]
+                raise UserError("renderer 'egl' does not start on this machine; choose 'fast' or 'tiny'")
+
+    def set_colour(self, body: int, link: int, colour: Sequence[float]) -> None:
+        """Nothing to do: PyBullet knows its bodies' colours."""
+
+    def __call__(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+        """Return picture uint8 (H, W, 3) and depth float32 (H, W) in m."""
+        sim, view = self.scene.sim, camera.view(self.scene)
+        _, _, rgba, buffer, _ = sim.getCameraImage(
+            camera.width,
+            camera.height,
+            sim.computeViewMatrix(view.eye, view.eye + view.forward, view.up),
+            sim.computeProjectionMatrixFOV(camera.fov, camera.width / camera.height, camera.near, camera.far),
+            renderer=sim.ER_BULLET_HARDWARE_OPENGL if self._opengl else sim.ER_TINY_RENDERER,
+        )
+        picture = np.reshape(rgba, (camera.height, camera.width, 4))[..., :3].astype(np.uint8)
+        z = np.reshape(buffer, (camera.height, camera.width)).astype(np.float32)
+        return picture, (camera.far * camera.near / (camera.far - (camera.far - camera.near) * z)).astype(np.float32)

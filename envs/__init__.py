@@ -14,13 +14,20 @@ __all__ = ["UserError", "register_envs"]
 
 GO_ENV_ID = "videoworld/Go-v0"
 DREAM_GO_ENV_ID = "videoworld/DreamGo-v0"
+CALVIN_ENV_ID = "videoworld/Calvin-v0"
+
+_ENTRY_POINTS = {
+    GO_ENV_ID: "envs.go.env:GoEnv",
+    DREAM_GO_ENV_ID: "envs.dream:DreamGoEnv",
+    CALVIN_ENV_ID: "envs.calvin.env:CalvinEnv",
+}
 
 
 def register_envs() -> None:
     """Make the environments known to Gymnasium; calling it again does nothing."""
     from gymnasium.envs.registration import register, registry
 
-    for name, entry_point in ((GO_ENV_ID, "envs.go.env:GoEnv"), (DREAM_GO_ENV_ID, "envs.dream:DreamGoEnv")):
+    for name, entry_point in _ENTRY_POINTS.items():
         if name not in registry:
             register(id=name, entry_point=entry_point)
 

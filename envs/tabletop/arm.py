@@ -92,10 +92,11 @@ class Arm:
     def reset(self, state: Sequence[float] | np.ndarray | None = None) -> None:
         """Jump to the joints and width of a `state` (15,), or home with open fingers.
 
-        As in CALVIN the pose entries of the state and its gripper command are not used.
+        As in CALVIN the pose entries of the state are not used; the pose follows from the joints.
         """
         given = np.array([*np.zeros(6), OPEN_WIDTH, *HOME, OPEN]) if state is None else np.asarray(state, np.float64)
         joints, finger = given[7:14], given[6] / 2
+        self.gripper = CLOSED if given[14] < 0 else OPEN
         sim = self.scene.sim
         for joint, angle in enumerate(joints):
             sim.resetJointState(self.body, joint, angle)

@@ -110,6 +110,10 @@ class Renderer(Protocol):
         """Return picture uint8 (H, W, 3) and depth float32 (H, W) in m."""
         ...
 
+    def set_colour(self, body: int, link: int, colour: Sequence[float]) -> None:
+        """Tint a link of a body, (3,) in 0..1."""
+        ...
+
 
 def make_renderer(name: str, scene: Scene) -> Renderer:
     """The renderer of that name for a scene whose bodies are all there; raises UserError for an unknown name."""
@@ -127,11 +131,7 @@ class FastRenderer:
         self.scene = scene
         self._shapes = geometry.shapes(scene)
         sim = scene.sim
-        still = {
-            (body, -1)
-            for body in {shape.body for shape in self._shapes}
-            if sim.getDynamicsInfo(body, -1)[0] == 0 or sim.getJointInfo(body, 0)[2] == sim.JOINT_FIXED
-        } if self._shapes else set()
+        still = {(body, -1) for body in scene.fixed}
         self._shapes.sort(key=lambda shape: (shape.body, shape.link) not in still)
         self._fixed_shapes = sum((shape.body, shape.link) in still for shape in self._shapes)
         counts = [len(shape.mesh.points) for shape in self._shapes]

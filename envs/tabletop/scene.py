@@ -42,6 +42,7 @@ class Scene:
 
         self.sim: Any = BulletClient(pybullet.DIRECT)
         self.textures: dict[tuple[int, int], Path] = {}  # (body, link) painted over -> picture, for our own renderer
+        self.fixed: set[int] = set()  # bodies whose bases never move
         self._folder: tempfile.TemporaryDirectory[str] | None = tempfile.TemporaryDirectory(prefix="tabletop-")
         self.sim.setGravity(0, 0, GRAVITY)
         self.sim.setPhysicsEngineParameter(
@@ -67,7 +68,10 @@ class Scene:
         """Load a URDF file and return the body's id; `how` goes to PyBullet's loadURDF."""
         if not path.is_file():
             raise UserError(f"{path} is not there; give the folder that holds CALVIN's assets")
-        return int(self.sim.loadURDF(str(path), at, orientation, useFixedBase=fixed, **how))
+        body = int(self.sim.loadURDF(str(path), at, orientation, useFixedBase=fixed, **how))
+        if fixed:
+            self.fixed.add(body)
+        return body
 
     def paint(self, body: int, picture: Path) -> None:
         """Cover a whole body with a picture."""

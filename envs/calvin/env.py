@@ -127,7 +127,7 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
         for name in (*self.cameras, *(sizes or {})):
             if name not in CAMERAS:
                 raise UserError(f"camera {name!r} is unknown; choose of {', '.join(CAMERAS)}")
-        self.action_space = action_space(actions)
+        self.action_space: spaces.Space[np.ndarray] = action_space(actions)
         self.actions, self.max_steps, self.strict, self.depth = actions, max_steps, strict, depth
         self.render_mode = render_mode
         self.task: str | None = None
@@ -135,7 +135,7 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
         self._set_task(task, instruction)
         wanted = as_sizes({**{"static": 200, "gripper": 84}, **(sizes or {})})
         sides = {name: wanted[name] for name in self.cameras}
-        self.observation_space = _observation_space(sides, depth)
+        self.observation_space: spaces.Space[Observation] = _observation_space(sides, depth)
         self.world: World = _make_world(backend, scene, sides, renderer, assets)
         self._start: dict[str, Any] = {}
         self._steps = 0
@@ -267,7 +267,7 @@ def _make_world(
     return OfficialWorld(scene, sizes, egl=renderer == "egl")
 
 
-def _observation_space(sizes: dict[str, tuple[int, int]], depth: bool) -> spaces.Dict:
+def _observation_space(sizes: dict[str, tuple[int, int]], depth: bool) -> Any:
     parts: dict[str, spaces.Space[Any]] = {}
     for name, (height, width) in sizes.items():
         parts[f"rgb_{name}"] = spaces.Box(0, 255, (height, width, 3), np.uint8)

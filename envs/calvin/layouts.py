@@ -20,7 +20,7 @@ DOOR_WIDTH = 0.28
 
 @dataclass(frozen=True)
 class Layout:
-    """One scene. x of the fixtures' centres; the door's is that of its handle while the joint is at 0, its right end."""
+    """One scene. x of the fixtures' centres; the door's is its handle's with the joint at 0, its right end."""
 
     name: str
     button: float

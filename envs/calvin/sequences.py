@@ -232,7 +232,8 @@ def _chains_from(number: int, tasks: tuple[str, ...], length: int, count: int) -
     """The first `count` chains that make sense from the state of that number, which is the generator's seed too."""
     generator = np.random.RandomState(number)._bit_generator
     categories = np.array([_category(task) for task in tasks])
-    raw, chains = np.zeros(0, np.int64), []
+    raw = np.zeros(0, np.int64)
+    chains: list[tuple[str, ...]] = []
     for _ in range(10_000):
         raw = np.concatenate([raw, generator.random_raw(1 << 15).astype(np.int64)])
         rows = np.empty((count - len(chains), length), np.int64)
@@ -245,7 +246,9 @@ def _chains_from(number: int, tasks: tuple[str, ...], length: int, count: int) -
 
 
 @lru_cache(maxsize=4)
-def make_chains(count: int = CHAINS, *, length: int = CHAIN_LENGTH, tasks: tuple[str, ...] = TASKS) -> tuple[Chain, ...]:
+def make_chains(
+    count: int = CHAINS, *, length: int = CHAIN_LENGTH, tasks: tuple[str, ...] = TASKS
+) -> tuple[Chain, ...]:
     """CALVIN's evaluation chains: `count` of them, of `length` tasks out of `tasks`; the same ones every time.
 
     Raises:
@@ -288,7 +291,7 @@ assert np.allclose(START_ROBOT[7:14], HOME, atol=1e-5)
 
 
 def start_observation(state: Mapping[str, int | str]) -> tuple[np.ndarray, np.ndarray]:
-    """A symbolic state in numbers: robot_obs float64 (15,) and scene_obs float64 (24,), as CALVIN's evaluation makes it.
+    """A symbolic state in CALVIN's numbers: robot_obs float64 (15,) and scene_obs float64 (24,).
 
     The blocks' places on the table and their turns come from a generator seeded with the state. Blocks stand in the
     order red, blue, pink, which is the order of scenes B and D.

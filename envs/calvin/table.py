@@ -29,9 +29,7 @@ def _panel(x: float, up: float, out: float) -> np.ndarray:
 def _base(layout: Layout) -> tuple[Solid, ...]:
     left, right = layout.recess
     drawer_left, drawer_right = layout.drawer - 0.205, layout.drawer + 0.205
-    legs = [
-        between((x, y, 0), (x + 0.04, y + 0.032, 0.40), "wood") for x in (-0.44, 0.40) for y in (-0.18, 0.148)
-    ]
+    legs = [between((x, y, 0), (x + 0.04, y + 0.032, 0.40), "wood") for x in (-0.44, 0.40) for y in (-0.18, 0.148)]
     # The top has a hole where the cabinet's floor, a link of its own, fills it.
     top = [
         between((-0.44, -0.18, 0.40), (0.44, 0.02, TOP), "wood"),

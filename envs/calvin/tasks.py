@@ -80,7 +80,8 @@ def _rotate(block: str, left: bool, start: Info, end: Info) -> bool:
 def _push(block: str, sign: int, start: Info, end: Info) -> bool:
     before, now = _block(start, block), _block(end, block)
     under = [
-        {pair for pair in _touched_links(thing) if pair[0] != _robot(info)} for thing, info in ((before, start), (now, end))
+        {pair for pair in _touched_links(thing) if pair[0] != _robot(info)}
+        for thing, info in ((before, start), (now, end))
     ]
     on_the_same = bool(under[0] and under[1] and under[0] <= under[1])
     return on_the_same and sign * (now["current_pos"][0] - before["current_pos"][0]) > MOVED

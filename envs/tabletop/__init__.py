@@ -1,1 +1,1 @@
-"""What simulated tabletops share on PyBullet: the arm, cameras, solids, the simulation itself. Needs the extra `robots`."""
+"""What simulated tabletops share on PyBullet: arm, cameras, solids, the simulation. Needs the extra `robots`."""

@@ -38,7 +38,7 @@ class ArmSetup(NamedTuple):
 
 
 class Arm:
-    """The arm in a scene. Poses are of the tool centre point in the world: xyz in m and fixed-axis angles xyz in rad."""
+    """The arm in a scene. Poses are the tool centre point's in the world: xyz in m, fixed-axis angles xyz in rad."""
 
     def __init__(self, scene: Scene, base: Vector, setup: ArmSetup | None = None) -> None:
         """Put the arm on `base`: our own, or the one that `setup` names."""
@@ -109,7 +109,7 @@ class Arm:
         self._target = (self.position, self.angles)
 
     def move_by(self, change: np.ndarray, gripper: int) -> np.ndarray:
-        """Relative action: add `change` (6,), in units of 0.02 m and 0.05 rad, to the stored target; returns the target.
+        """Relative action: add `change` (6,), in units of 0.02 m and 0.05 rad, to the stored target, and return that.
 
         What is added to is the target and not the arm's own pose, so that lag does not add up.
         """

@@ -19,7 +19,7 @@ from envs.tabletop.raster import draw_triangles, shrink
 from envs.tabletop.scene import Scene
 
 RENDERERS = ("fast", "tiny", "egl")
-SMOOTHING = 2  # the fast renderer draws this many pixels for one, in both directions
+SMOOTHING = 2  # the fast renderer draws this many pixels for one in both directions, and `shrink` averages them
 LIGHT = np.array([0.45, -0.55, 0.9])  # where it comes from, in the world
 SKY = (206, 214, 222)
 MAX_SIZE = 2048  # px
@@ -99,7 +99,7 @@ class GripperCamera(Camera):
     def view(self, scene: Scene) -> View:
         """The view from where the link is now."""
         state = scene.sim.getLinkState(self.body, self.link, computeForwardKinematics=True)
-        pose = geometry.matrix(state[4], state[5], scene)
+        pose = geometry.matrix(state[4], state[5])
         return look(pose[:3, 3], pose[:3, 1], -pose[:3, 2])
 
 
@@ -130,7 +130,6 @@ class FastRenderer:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self._shapes = geometry.shapes(scene)
-        sim = scene.sim
         still = {(body, -1) for body in scene.fixed}
         self._shapes.sort(key=lambda shape: (shape.body, shape.link) not in still)
         self._fixed_shapes = sum((shape.body, shape.link) in still for shape in self._shapes)
@@ -141,12 +140,11 @@ class FastRenderer:
         self._uvs = np.concatenate([shape.mesh.uvs for shape in self._shapes] or [np.zeros((0, 3, 2))])
         self._colours = np.array([shape.colour for shape in self._shapes]).reshape(-1, 3)
         self._load_textures()
-        self._links = sorted({(shape.body, shape.link) for shape in self._shapes})
+        pairs = sorted({(shape.body, shape.link) for shape in self._shapes})
+        self._links = {body: [link for owner, link in pairs if owner == body] for body, _ in pairs}
+        self._frame_of = np.array([pairs.index((shape.body, shape.link)) for shape in self._shapes], int)
+        self._places = np.array([self._place(shape) for shape in self._shapes]).reshape(-1, 4, 4)
         self._frames: dict[Camera, tuple[np.ndarray, np.ndarray]] = {}  # what stands still, as each camera sees it
-        self._inverse_inertial = {
-            (body, -1): np.linalg.inv(geometry.matrix(*sim.getDynamicsInfo(body, -1)[3:5], scene))
-            for body in {shape.body for shape in self._shapes}
-        }
 
     def set_colour(self, body: int, link: int, colour: Sequence[float]) -> None:
         """Tint a link of a body, (3,) in 0..1."""
@@ -168,7 +166,7 @@ class FastRenderer:
             part = slice(start, end)
             draw_triangles(
                 self._points[part], self._uvs[part], self._owners[part], self._colours, self._textures_of, poses, light,
-                self._pixels, self._textures, focal, focal, camera.near, image, inverse_depth,
+                self._pixels, self._textures, focal, camera.near, image, inverse_depth,
             )  # fmt: skip
 
         if camera in self._frames:
@@ -183,23 +181,28 @@ class FastRenderer:
         draw(self._fixed_faces, len(self._points), image, inverse_depth)
         small = np.empty((camera.height, camera.width, 3), np.uint8)
         depth = np.empty((camera.height, camera.width), np.float32)
-        shrink(image, inverse_depth, SMOOTHING, camera.far, small, depth)
+        shrink(image, inverse_depth, camera.far, small, depth)
         return small, depth
 
     def _poses(self, view: View) -> np.ndarray:
         """Shapes to camera, float64 (S, 3, 4)."""
-        sim, frames = self.scene.sim, {}
+        sim, places = self.scene.sim, []
+        for body, links in self._links.items():
+            if links[0] < 0:
+                places.append(sim.getBasePositionAndOrientation(body))
+            moving = links[1:] if links[0] < 0 else links
+            if moving:
+                places += [state[4:6] for state in sim.getLinkStates(body, moving, computeForwardKinematics=True)]
+        frames = geometry.matrices(np.array([place[0] for place in places]), np.array([place[1] for place in places]))
         to_camera = np.vstack([view.world_to_camera, [0, 0, 0, 1]])
-        for body, link in self._links:
-            if link < 0:
-                position, orientation = sim.getBasePositionAndOrientation(body)
-                frame = geometry.matrix(position, orientation, self.scene) @ self._inverse_inertial[body, -1]
-            else:
-                state = sim.getLinkState(body, link, computeForwardKinematics=True)
-                frame = geometry.matrix(state[4], state[5], self.scene)
-            frames[body, link] = to_camera @ frame
-        places = [(frames[shape.body, shape.link] @ shape.place)[:3] for shape in self._shapes]
-        return np.ascontiguousarray(np.array(places).reshape(-1, 3, 4))
+        return np.ascontiguousarray((to_camera @ frames[self._frame_of] @ self._places)[:, :3])
+
+    def _place(self, shape: geometry.Shape) -> np.ndarray:
+        """Where a shape is in its link's frame; PyBullet tells a base's pose by its centre of mass."""
+        if shape.link >= 0:
+            return shape.place
+        centre = self.scene.sim.getDynamicsInfo(shape.body, -1)[3:5]
+        return np.asarray(np.linalg.inv(geometry.matrix(*centre)) @ shape.place)
 
     def _load_textures(self) -> None:
         pictures = list(dict.fromkeys(shape.picture for shape in self._shapes))

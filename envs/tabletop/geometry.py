@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,12 +35,24 @@ class Shape:
     picture: Path | None
 
 
-def matrix(position: object, orientation: object, scene: Scene) -> np.ndarray:
-    """The transform (4, 4) of a position and a quaternion xyzw."""
-    result = np.eye(4)
-    result[:3, :3] = np.reshape(scene.sim.getMatrixFromQuaternion(orientation), (3, 3))
-    result[:3, 3] = position
+def matrices(positions: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
+    """Transforms (N, 4, 4) of positions (N, 3) and unit quaternions xyzw (N, 4)."""
+    x, y, z, w = quaternions.T
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+    result = np.zeros((len(positions), 4, 4))
+    result[:, :3, :3] = np.moveaxis(np.array(rows), 2, 0)
+    result[:, :3, 3] = positions
+    result[:, 3, 3] = 1
     return result
+
+
+def matrix(position: Sequence[float], quaternion: Sequence[float]) -> np.ndarray:
+    """The transform (4, 4) of a position and a unit quaternion xyzw."""
+    return matrices(np.asarray(position, float)[None], np.asarray(quaternion, float)[None])[0]
 
 
 def shapes(scene: Scene) -> list[Shape]:
@@ -53,7 +66,7 @@ def shapes(scene: Scene) -> list[Shape]:
                 scale = np.diag([*size, 1.0])
             else:
                 mesh, scale = _primitive(kind, size, scene), np.eye(4)
-            place = matrix(position, orientation, scene) @ scale
+            place = matrix(position, orientation) @ scale
             picture = scene.textures.get((body, link), mesh.picture)
             found.append(Shape(body, link, place, mesh, np.array(rgba[:3]), picture))
     return found

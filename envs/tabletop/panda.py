@@ -116,9 +116,7 @@ def panda_links() -> list[Link]:
         finger = f"panda_{name}finger"
         links += [
             Link(finger, _finger(side), slide, 0.1, (0, 0.01 * side, 0.02), FINGER_GRIP),
-            Link(
-                f"finger_{name}_tip", _pad(side), Joint(f"joint_finger_tip_{name}", finger), 0.0001, contact=PAD_GRIP
-            ),
+            Link(f"finger_{name}_tip", _pad(side), Joint(f"joint_finger_tip_{name}", finger), 0.0001, contact=PAD_GRIP),
         ]
     camera = (box((0.08, 0.025, 0.01), solid=False),)
     return [

@@ -25,7 +25,7 @@ def _texel(pixels, offset, width, height, u, v, out):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _draw(corners, uvs, tint, texture, pixels, textures, focal_x, focal_y, image, inverse_depth):  # type: ignore[no-untyped-def]
+def _draw(corners, uvs, tint, texture, pixels, textures, focal, image, inverse_depth):  # type: ignore[no-untyped-def]
     """Draw one triangle in front of the camera: corners (3, 3) camera frame, uvs (3, 2), tint (3,) lit colour 0..1."""
     height, width = inverse_depth.shape
     x = np.empty(3)
@@ -33,8 +33,8 @@ def _draw(corners, uvs, tint, texture, pixels, textures, focal_x, focal_y, image
     w = np.empty(3)
     for i in range(3):
         w[i] = 1.0 / corners[i, 2]
-        x[i] = 0.5 * width + focal_x * corners[i, 0] * w[i]
-        y[i] = 0.5 * height - focal_y * corners[i, 1] * w[i]
+        x[i] = 0.5 * width + focal * corners[i, 0] * w[i]
+        y[i] = 0.5 * height - focal * corners[i, 1] * w[i]
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     if abs(area) < 1e-9:
         return
@@ -49,12 +49,12 @@ def _draw(corners, uvs, tint, texture, pixels, textures, focal_x, focal_y, image
     a_x, a_y = (y[2] - y[0]) * scale, -(x[2] - x[0]) * scale
     b_x, b_y = -(y[1] - y[0]) * scale, (x[1] - x[0]) * scale
     offset, columns, rows = textures[texture, 0], textures[texture, 1], textures[texture, 2]
-    flat = (
-        uvs[0, 0] == uvs[1, 0] and uvs[0, 0] == uvs[2, 0] and uvs[0, 1] == uvs[1, 1] and uvs[0, 1] == uvs[2, 1]
-    )
+    textured = uvs[0, 0] != uvs[1, 0] or uvs[0, 0] != uvs[2, 0] or uvs[0, 1] != uvs[1, 1] or uvs[0, 1] != uvs[2, 1]
     colour = np.empty(3)
     _texel(pixels, offset, columns, rows, uvs[0, 0], uvs[0, 1], colour)
-    red, green, blue = colour[0] * tint[0], colour[1] * tint[1], colour[2] * tint[2]
+    red = np.uint8(min(255.0, colour[0] * tint[0]))
+    green = np.uint8(min(255.0, colour[1] * tint[1]))
+    blue = np.uint8(min(255.0, colour[2] * tint[2]))
     u_0, u_1, u_2 = uvs[0, 0] * w[0], uvs[1, 0] * w[1], uvs[2, 0] * w[2]
     v_0, v_1, v_2 = uvs[0, 1] * w[0], uvs[1, 1] * w[1], uvs[2, 1] * w[2]
     for row in range(top, bottom + 1):
@@ -81,26 +81,40 @@ def _draw(corners, uvs, tint, texture, pixels, textures, focal_x, focal_y, image
             if near <= inverse_depth[row, place]:
                 continue
             inverse_depth[row, place] = near
-            if not flat:
+            if textured:
                 u = (c_here * u_0 + a_here * u_1 + b_here * u_2) / near
                 v = (c_here * v_0 + a_here * v_1 + b_here * v_2) / near
                 _texel(pixels, offset, columns, rows, u, v, colour)
-                red, green, blue = colour[0] * tint[0], colour[1] * tint[1], colour[2] * tint[2]
-            image[row, place, 0] = min(255.0, red)
-            image[row, place, 1] = min(255.0, green)
-            image[row, place, 2] = min(255.0, blue)
+                red = np.uint8(min(255.0, colour[0] * tint[0]))
+                green = np.uint8(min(255.0, colour[1] * tint[1]))
+                blue = np.uint8(min(255.0, colour[2] * tint[2]))
+            image[row, place, 0] = red
+            image[row, place, 1] = green
+            image[row, place, 2] = blue
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def draw_triangles(  # type: ignore[no-untyped-def]
-    points, uvs, owners, colours, textures_of, poses, light, pixels, textures, focal_x, focal_y, near, image, inverse_depth
+    points,
+    uvs,
+    owners,
+    colours,
+    textures_of,
+    poses,
+    light,
+    pixels,
+    textures,
+    focal,
+    near,
+    image,
+    inverse_depth,
 ):
     """Draw triangles into `image` and `inverse_depth`.
 
     points float (N, 3, 3) in their shapes' frames; uvs float (N, 3, 2); owners int (N,), the shape of each; colours
     float (S, 3); textures_of int (S,); poses float (S, 3, 4), shape to camera (x right, y up, z forward); light float
     (3,), where it comes from, in the camera's frame; pixels uint8, all textures one behind the other; textures int
-    (T, 3): offset, width, height; focal lengths in pixels; near in m. image uint8 (H, W, 3); inverse_depth float32
+    (T, 3): offset, width, height; focal length in pixels; near in m. image uint8 (H, W, 3); inverse_depth float32
     (H, W), 1/m.
     """
     seen = np.empty((3, 3))
@@ -137,7 +151,7 @@ def draw_triangles(  # type: ignore[no-untyped-def]
             tint[k] = colours[shape, k] * lit
         texture = textures_of[shape]
         if behind == 0:
-            _draw(seen, uvs[n], tint, texture, pixels, textures, focal_x, focal_y, image, inverse_depth)
+            _draw(seen, uvs[n], tint, texture, pixels, textures, focal, image, inverse_depth)
             continue
         count = 0  # cut off what is nearer than the near plane
         for i in range(3):
@@ -157,37 +171,39 @@ def draw_triangles(  # type: ignore[no-untyped-def]
             cut_uvs = np.empty((3, 2))
             for k in range(2):
                 cut_uvs[0, k], cut_uvs[1, k], cut_uvs[2, k] = kept_uvs[0, k], kept_uvs[i, k], kept_uvs[i + 1, k]
-            _draw(seen, cut_uvs, tint, texture, pixels, textures, focal_x, focal_y, image, inverse_depth)
+            _draw(seen, cut_uvs, tint, texture, pixels, textures, focal, image, inverse_depth)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def shrink(image, inverse_depth, times, far, small, depth):  # type: ignore[no-untyped-def]
-    """Average `times` x `times` pixels into `small` uint8 (h, w, 3), and write `depth` float32 (h, w) in m.
+def shrink(image, inverse_depth, far, small, depth):  # type: ignore[no-untyped-def]
+    """Average 2 x 2 pixels into `small` uint8 (h, w, 3), and write `depth` float32 (h, w) in m.
 
-    The depth is the mean over the pixels within 2 cm of the nearest: at an edge it is the front side's.
+    The depth comes from those pixels that are at most 2 cm behind the nearest: at an edge it is the front side's.
     """
     height, width = depth.shape
-    count = times * times
+    horizon = np.float32(1.0 / far)
     for row in range(height):
+        i = 2 * row
         for column in range(width):
-            red = green = blue = count // 2
-            nearest = 0.0
-            for i in range(row * times, (row + 1) * times):
-                for j in range(column * times, (column + 1) * times):
-                    red += image[i, j, 0]
-                    green += image[i, j, 1]
-                    blue += image[i, j, 2]
-                    nearest = max(nearest, inverse_depth[i, j])
-            small[row, column, 0] = red // count
-            small[row, column, 1] = green // count
-            small[row, column, 2] = blue // count
-            if nearest <= 1.0 / far:
+            j = 2 * column
+            for k in range(3):
+                total = (
+                    np.uint32(image[i, j, k])
+                    + np.uint32(image[i, j + 1, k])
+                    + np.uint32(image[i + 1, j, k])
+                    + np.uint32(image[i + 1, j + 1, k])
+                )
+                small[row, column, k] = (total + np.uint32(2)) >> np.uint32(2)
+            a, b = inverse_depth[i, j], inverse_depth[i, j + 1]
+            c, d = inverse_depth[i + 1, j], inverse_depth[i + 1, j + 1]
+            nearest = max(max(a, b), max(c, d))
+            if nearest <= horizon:
                 depth[row, column] = far
                 continue
-            total, members = 0.0, 0
-            for i in range(row * times, (row + 1) * times):
-                for j in range(column * times, (column + 1) * times):
-                    if inverse_depth[i, j] > 0 and 1.0 / inverse_depth[i, j] < 1.0 / nearest + 0.02:
-                        total += 1.0 / inverse_depth[i, j]
-                        members += 1
-            depth[row, column] = min(far, total / members)
+            least = nearest / (np.float32(1.0) + np.float32(0.02) * nearest)
+            total_w, members = np.float32(0.0), np.float32(0.0)
+            for w in (a, b, c, d):
+                if w >= least:
+                    total_w += w
+                    members += np.float32(1.0)
+            depth[row, column] = members / total_w  # 1 / depth is linear on a plane's picture

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +32,21 @@ def load_pybullet() -> ModuleType:
     return pybullet
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what PyBullet's library prints away from stdout, which belongs to results."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
 class Scene:
     """One world of PyBullet, without a window, at 240 steps a second.
 
@@ -40,7 +58,8 @@ class Scene:
         pybullet = load_pybullet()
         from pybullet_utils.bullet_client import BulletClient
 
-        self.sim: Any = BulletClient(pybullet.DIRECT)
+        with _quiet():
+            self.sim: Any = BulletClient(pybullet.DIRECT)
         self.textures: dict[tuple[int, int], Path] = {}  # (body, link) painted over -> picture, for our own renderer
         self.fixed: set[int] = set()  # bodies whose bases never move
         self._folder: tempfile.TemporaryDirectory[str] | None = tempfile.TemporaryDirectory(prefix="tabletop-")
@@ -63,12 +82,18 @@ class Scene:
         return self.load(path, at=at, fixed=fixed)
 
     def load(
-        self, path: Path, *, at: Vector = (0, 0, 0), orientation: Sequence[float] = (0, 0, 0, 1), fixed: bool, **how: Any
+        self,
+        path: Path,
+        *,
+        at: Vector = (0, 0, 0),
+        orientation: Sequence[float] = (0, 0, 0, 1),
+        fixed: bool,
+        **how: Any,
     ) -> int:
         """Load a URDF file and return the body's id; `how` goes to PyBullet's loadURDF."""
         if not path.is_file():
             raise UserError(f"{path} is not there; give the folder that holds CALVIN's assets")
-        body = int(self.sim.loadURDF(str(path), at, orientation, useFixedBase=fixed, **how))
+        body = int(self.sim.loadURDF(str(path), at, useFixedBase=fixed, **how))
         if fixed:
             self.fixed.add(body)
         return body

@@ -64,7 +64,7 @@ class Solid:
 
 def box(
     size: Sequence[float],
-    at: Sequence[float] = (0, 0, 0),
+    at: Sequence[float] | np.ndarray = (0, 0, 0),
     rpy: Vector = (0, 0, 0),
     material: str = "white",
     *,
@@ -125,7 +125,7 @@ def extrude_x(profile: Sequence[tuple[float, float]], left: float, right: float,
 
 @dataclass(frozen=True)
 class Joint:
-    """How a link hangs on its parent: kind is "revolute", "prismatic" or "fixed"; m or rad, axis in the link's frame."""
+    """How a link hangs on its parent: kind "revolute", "prismatic" or "fixed"; m or rad; axis in the link's frame."""
 
     name: str
     parent: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from envs.calvin.play_table import ROBOT_BASE
 from envs.calvin.world import ACTION_KINDS, Command
 from envs.errors import UserError
-from envs.tabletop.arm import CLOSED, LOWER, OPEN, UPPER
+from envs.tabletop.arm import CLOSED, LOWER, OPEN, UPPER, beyond_reach
 
 JOINT_STEP = 0.1  # rad; the largest joint_relative action
 WORKSPACE = ((-1.0, -1.0, 0.0), (1.0, 1.0, 1.3))  # m; corners of the box of absolute positions
@@ -67,7 +67,7 @@ def read_action(action: Any, kind: str) -> Command:
     return Command(kind, values[:-1], OPEN if values[-1] > 0 else CLOSED)
 
 
-def trouble_with(command: Command, beyond_reach: Callable[[np.ndarray], float]) -> str | None:
+def trouble_with(command: Command) -> str | None:
     """What is wrong with a command that can be carried out all the same, in words; None for nothing."""
     space = action_space(command.kind)
     low, high = space.low[:-1], space.high[:-1]
@@ -79,7 +79,7 @@ def trouble_with(command: Command, beyond_reach: Callable[[np.ndarray], float]) 
         i = int(outside[0])
         return f"value {i} of the {command.kind} action is {values[i]:.4g}, outside {low[i]:.4g} to {high[i]:.4g}"
     if command.kind == "absolute":
-        excess = beyond_reach(command.values)
+        excess = beyond_reach(command.values, ROBOT_BASE)
         if excess > 0:
             place = ", ".join(f"{value:.3g}" for value in command.values[:3])
             return f"the pose at ({place}) is {100 * excess:.1f} cm beyond the arm's reach"

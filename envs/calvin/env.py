@@ -15,6 +15,7 @@ from envs.calvin.actions import action_space, read_action, trouble_with
 from envs.calvin.language import instruction_for, task_of
 from envs.calvin.layouts import layout
 from envs.calvin.play_table import SCENE_STATE
+from envs.calvin.starts import start_for
 from envs.calvin.tasks import check_task, is_solved
 from envs.calvin.world import CAMERAS, CONTROL_HZ, BuiltinWorld, World, as_sizes
 from envs.errors import UserError
@@ -68,7 +69,8 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
     `get_obs()` and `get_info()` return these in CALVIN's own nesting.
 
     ## Starting State
-    Arm at home, everything closed and dark, blocks scattered. `reset(options={"robot_obs": ..., "scene_obs": ...})`
+    Arm at home, everything closed and dark, blocks scattered; with a task, a start in which it makes sense (a drawer to
+    close is open, a block to place is held). `reset(options={"robot_obs": ..., "scene_obs": ...})`
     starts from a state; `{"task": NAME}` or `{"instruction": TEXT}` sets the task from now on.
 
     ## Rewards
@@ -122,7 +124,7 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
                 raise UserError(f"{name} {value!r} is unknown; choose one of {', '.join(map(str, choices))}")
         if max_steps is not None and max_steps < 1:
             raise UserError(f"max_steps {max_steps} leaves no step to take; give 1 or more")
-        layout(scene)
+        self._layout = layout(scene)
         self.cameras = tuple(cameras)
         for name in (*self.cameras, *(sizes or {})):
             if name not in CAMERAS:
@@ -155,10 +157,12 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
             self._set_task(options.get("task"), options.get("instruction"))
         robot = _state("robot_obs", options.get("robot_obs"), ARM_STATE)
         scene = _state("scene_obs", options.get("scene_obs"), SCENE_STATE)
-        if robot is None and scene is None:
-            self.world.reset(self.np_random)
-        else:
+        if robot is not None or scene is not None:
             self.world.reset_to(robot, scene)
+        elif self.task is not None:
+            self.world.reset_to(*start_for(self.task, self._layout, self.np_random))
+        else:
+            self.world.reset(self.np_random)
         return self._observe(), self._begin()
 
     def start_task(self, task: str | None = None, instruction: str | None = None) -> dict[str, Any]:
@@ -176,7 +180,7 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
         if not self._running:
             raise ResetNeeded("the episode has not begun or is over; call reset() or start_task() first")
         command = read_action(action, self.actions)
-        trouble = trouble_with(command, self.world.beyond_reach)
+        trouble = trouble_with(command)
         if self.strict and trouble is not None:
             raise UserError(trouble)
         self.world.act(command)

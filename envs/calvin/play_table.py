@@ -242,7 +242,5 @@ def _official_arm(assets: Path) -> ArmSetup:
     folder = assets / "franka_panda"
     urdf = folder / "panda_longer_finger.urdf"
     if not urdf.is_file():
-        raise UserError(
-            f"{assets} holds no CALVIN assets, {urdf} is not there; give the folder 'data' of calvin_env"
-        )
+        raise UserError(f"{assets} holds no CALVIN assets, {urdf} is not there; give the folder 'data' of calvin_env")
     return ArmSetup(urdf, assets)

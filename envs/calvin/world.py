@@ -16,6 +16,7 @@ from envs.tabletop.scene import SIMULATION_HZ, Scene
 
 CONTROL_HZ = 30
 SUBSTEPS = SIMULATION_HZ // CONTROL_HZ
+SETTLING = 2  # steps of the physics in a reset
 CAMERAS = ("static", "gripper")
 ACTION_KINDS = ("relative", "absolute", "joint_relative", "joint_absolute")
 
@@ -41,10 +42,6 @@ class World(Protocol):
 
     def act(self, command: Command) -> None:
         """Let 1/30 s pass under a command."""
-        ...
-
-    def beyond_reach(self, pose: np.ndarray) -> float:
-        """How far a pose (6,) is beyond the arm's length, m."""
         ...
 
     def states(self) -> tuple[np.ndarray, np.ndarray]:
@@ -142,10 +139,6 @@ class BuiltinWorld:
         self.scene.simulate(SUBSTEPS)
         self.table.step()
 
-    def beyond_reach(self, pose: np.ndarray) -> float:
-        """How far a pose (6,) is beyond the arm's length, m."""
-        return self.table.arm.beyond_reach(pose)
-
     def states(self) -> tuple[np.ndarray, np.ndarray]:
         """robot_obs float64 (15,) and scene_obs float64 (24,)."""
         return self.table.arm.state, self.table.state
@@ -180,8 +173,8 @@ class BuiltinWorld:
         self.scene.close()
 
     def _settle(self) -> None:
-        """One step of the physics, as CALVIN's reset takes."""
-        self.scene.simulate(1)
+        """Let contacts form, so that the first info has them: boxes need a step more than CALVIN's meshes."""
+        self.scene.simulate(SETTLING)
         self.table.show_lights()
 
     def _draw(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from envs.errors import UserError
 from envs.tabletop.panda import panda_links
 from envs.tabletop.scene import Scene
-from envs.tabletop.solids import PALETTE, Vector, paint_atlas
+from envs.tabletop.solids import PALETTE, Vector, paint_atlas, rotation
 
 ARM_JOINTS = 7
 OPEN, CLOSED = 1, -1
@@ -28,6 +28,13 @@ FLANGE_TO_TCP = 0.107 + 0.14  # m from the last wrist axis to the tool centre po
 REACH = float(np.hypot(0.316, 0.0825) + np.hypot(0.384, 0.0825) + 0.088)  # m from the shoulder to that wrist axis
 
 ARM_STATE = 15  # entries of `Arm.state`
+
+
+def beyond_reach(pose: np.ndarray, base: Vector) -> float:
+    """How far a pose (6,) is beyond the length of an arm on `base`, in m; 0 where the length does not forbid it."""
+    roll, pitch, yaw = map(float, pose[3:6])
+    wrist = pose[:3] - FLANGE_TO_TCP * rotation((roll, pitch, yaw))[:, 2]
+    return max(0.0, float(np.linalg.norm(wrist - np.array(base) - (0, 0, SHOULDER))) - REACH)
 
 
 class ArmSetup(NamedTuple):
@@ -126,12 +133,6 @@ class Arm:
         """Go to the joint angles (7,) rad."""
         self._drive(np.clip(joints, LOWER, UPPER))
         self._command(gripper)
-
-    def beyond_reach(self, pose: np.ndarray) -> float:
-        """How far beyond the arm's length a pose (6,) is, in m; 0 where the length does not forbid it."""
-        turn = np.array(self.scene.sim.getMatrixFromQuaternion(self.scene.sim.getQuaternionFromEuler(pose[3:6])))
-        wrist = pose[:3] - FLANGE_TO_TCP * turn.reshape(3, 3)[:, 2]
-        return max(0.0, float(np.linalg.norm(wrist - self.base - (0, 0, SHOULDER))) - REACH)
 
     def save(self) -> tuple[int, tuple[np.ndarray, np.ndarray], np.ndarray]:
         """What PyBullet's own saved states leave out: gripper command, stored target, joint angles."""

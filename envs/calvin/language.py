@@ -133,9 +133,5 @@ def task_of(instruction: str) -> str:
     if words in _MEANINGS:
         return _MEANINGS[words]
     near = difflib.get_close_matches(words, _MEANINGS, 1, 0.5)
-    hint = (
-        f"did you mean {VALIDATION[_MEANINGS[near[0]]]!r}?"
-        if near
-        else f"say for example {VALIDATION['open_drawer']!r}"
-    )
+    hint = f"did you mean {VALIDATION[_MEANINGS[near[0]]]!r}?" if near else f"say {VALIDATION['open_drawer']!r}"
     raise UserError(f"instruction {instruction!r} asks for no known task; {hint}")

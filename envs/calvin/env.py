@@ -234,7 +234,7 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
         self._start = self.world.info()
         self._steps, self._running = 0, True
         self._show()
-        return {**self._start, **self._own_info(False, None)}
+        return {**self.world.info(), **self._own_info(False, None)}  # another copy, for the caller to keep
 
     def _own_info(self, solved: bool, trouble: str | None) -> dict[str, Any]:
         return {

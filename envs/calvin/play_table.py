@@ -174,7 +174,7 @@ class PlayTable:
                 "fixed_objects": {
                     "table": {
                         "uid": self.table,
-                        "links": self.links,
+                        "links": dict(self.links),
                         "contacts": sim.getContactPoints(bodyA=self.table),
                     }
                 },

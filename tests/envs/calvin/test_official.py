@@ -39,7 +39,7 @@ def test_the_built_in_table_measures_the_same_as_the_official_one(scene: str) ->
         env.close()
     own, theirs = links
     assert {name: own[name] for name in theirs if name in own} == {name: theirs[name] for name in theirs if name in own}
-    # Contact margins are 3 mm on a side. Their moving links are hulls with margins of up to 8 mm, and boxes around turned shapes are wider than the shapes.
+    # Contact margins are 3 mm on a side; their moving links are hulls with wider ones, in boxes that are not turned.
     margins = np.array([0.004, 0.006, 0.03, 0.05, 0.008, 0.006, 0.008, 0.008])
     assert (np.abs(boxes[0] - boxes[1]).max((1, 2)) <= margins).all()
 

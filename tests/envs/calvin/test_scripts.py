@@ -129,13 +129,12 @@ def test_the_button_toggles_the_led(hand: Hand) -> None:
 def test_the_switch_lights_the_bulb_and_puts_it_out(hand: Hand) -> None:
     x = hand.layout.switch
     start = hand.begin()
-    hand.go(x, -0.10, 0.54, angles=TILTED, gripper=CLOSED)
-    hand.go(x, 0.08, 0.54, angles=TILTED, gripper=CLOSED, wait=10)
+    for y, z in ((-0.06, 0.50), (0.0, 0.505), (0.06, 0.62)):
+        hand.go(x, y, z, angles=TILTED, gripper=CLOSED)
     assert hand.solved(start) == {"turn_on_lightbulb"}
     start = hand.begin(switch=0.088, lightbulb=1)
-    hand.go(x, 0.0, 0.68, angles=TILTED, gripper=CLOSED)
-    hand.go(x, 0.05, 0.68, angles=TILTED, gripper=CLOSED)
-    hand.go(x, 0.03, 0.52, angles=TILTED, gripper=CLOSED, wait=10)
+    for y, z in ((0.03, 0.70), (0.07, 0.66), (0.02, 0.55)):
+        hand.go(x, y, z, angles=TILTED, gripper=CLOSED)
     assert hand.solved(start) == {"turn_off_lightbulb"}
 
 
@@ -198,7 +197,7 @@ def test_a_block_is_rotated(hand: Hand, side: str, sign: int) -> None:
     hand.go(0.10, -0.08, 0.462)
     for angle in np.linspace(0, 1.3, 27):
         hand.env.step(((0.10, -0.08, 0.462), turn(angle), CLOSED))
-    hand.go(0.10, -0.08, 0.462, angles=turn(1.3), gripper=CLOSED)
+    hand.go(0.10, -0.08, 0.462, angles=turn(1.3))
     assert hand.solved(start) == {f"rotate_red_block_{side}"}
 
 
@@ -206,5 +205,5 @@ def test_a_block_falls_into_the_drawer(hand: Hand) -> None:
     start = hand.begin(drawer=0.22)
     hand.go(0.10, -0.02, 0.56, gripper=CLOSED)
     hand.go(0.10, -0.02, 0.465, gripper=CLOSED)
-    hand.go(0.10, -0.20, 0.465, gripper=CLOSED, wait=15)
+    hand.go(0.10, -0.24, 0.465, gripper=CLOSED, wait=15)
     assert "push_into_drawer" in hand.solved(start)

@@ -110,7 +110,7 @@ def _place(link: str, start: Info, end: Info) -> bool:
             now = _block(end, name)
             return (
                 _touched(before) == {_robot(start)}
-                and _robot(end) not in _touched(now)
+                and now["uid"] not in _touched(end["robot_info"])
                 and _table_link(end, link) in _touched_links(now)
             )
     return False

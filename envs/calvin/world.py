@@ -11,7 +11,7 @@ import numpy as np
 from envs.calvin.layouts import layout
 from envs.calvin.play_table import PlayTable
 from envs.errors import UserError
-from envs.tabletop.camera import Camera, GripperCamera, StaticCamera, make_renderer
+from envs.tabletop.camera import Camera, GripperCamera, StaticCamera, check_renderer, make_renderer
 from envs.tabletop.scene import SIMULATION_HZ, Scene
 
 CONTROL_HZ = 30
@@ -96,7 +96,8 @@ class BuiltinWorld:
         folder = None if assets is None else Path(assets)
         if folder is not None and not folder.is_dir():
             raise UserError(f"assets folder {assets} is not there; give the folder 'data' of calvin_env")
-        self.scene = Scene()
+        check_renderer(renderer)
+        self.scene = Scene(opengl=renderer == "egl")
         self.table = PlayTable(self.scene, plan, folder)
         arm = self.table.arm
         self.cameras: dict[str, Camera] = {}

@@ -6,7 +6,6 @@ Three renderers draw the same scene. "fast" is our own, compiled for the CPU; "t
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -116,12 +115,19 @@ class Renderer(Protocol):
 
 
 def make_renderer(name: str, scene: Scene) -> Renderer:
-    """The renderer of that name for a scene whose bodies are all there; raises UserError for an unknown name."""
-    if name == "fast":
-        return FastRenderer(scene)
-    if name in RENDERERS:
-        return BulletRenderer(scene, opengl=name == "egl")
-    raise UserError(f"renderer {name!r} is unknown; choose one of {', '.join(RENDERERS)}")
+    """The renderer of that name for a scene whose bodies are all there; "egl" wants a scene with OpenGL.
+
+    Raises:
+        UserError: the name is unknown.
+    """
+    check_renderer(name)
+    return FastRenderer(scene) if name == "fast" else BulletRenderer(scene)
+
+
+def check_renderer(name: str) -> None:
+    """UserError unless there is a renderer of that name."""
+    if name not in RENDERERS:
+        raise UserError(f"renderer {name!r} is unknown; choose one of {', '.join(RENDERERS)}")
 
 
 class FastRenderer:
@@ -216,16 +222,10 @@ class FastRenderer:
 
 
 class BulletRenderer:
-    """PyBullet's renderers: TinyRenderer, or OpenGL through EGL."""
+    """PyBullet's renderers: TinyRenderer, or OpenGL in a scene that has it."""
 
-    def __init__(self, scene: Scene, *, opengl: bool) -> None:
-        """Raises UserError if OpenGL is wanted and its plugin does not load."""
-        self.scene, self._opengl = scene, opengl
-        if opengl:
-            plugin = importlib.util.find_spec("eglRenderer")
-            found = plugin is not None and plugin.origin is not None
-            if not found or scene.sim.loadPlugin(plugin.origin, "_eglRendererPlugin") < 0:  # type: ignore[union-attr]
-                raise UserError("renderer 'egl' does not start on this machine; choose 'fast' or 'tiny'")
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
 
     def set_colour(self, body: int, link: int, colour: Sequence[float]) -> None:
         """Nothing to do: PyBullet knows its bodies' colours."""
@@ -238,7 +238,7 @@ class BulletRenderer:
             camera.height,
             sim.computeViewMatrix(view.eye, view.eye + view.forward, view.up),
             sim.computeProjectionMatrixFOV(camera.fov, camera.width / camera.height, camera.near, camera.far),
-            renderer=sim.ER_BULLET_HARDWARE_OPENGL if self._opengl else sim.ER_TINY_RENDERER,
+            renderer=sim.ER_BULLET_HARDWARE_OPENGL if self.scene.opengl else sim.ER_TINY_RENDERER,
         )
         picture = np.reshape(rgba, (camera.height, camera.width, 4))[..., :3].astype(np.uint8)
         z = np.reshape(buffer, (camera.height, camera.width)).astype(np.float32)

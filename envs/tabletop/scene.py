@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import os
 import shutil
 import sys
@@ -44,6 +46,8 @@ def _quiet() -> Iterator[None]:
         os.dup2(nowhere, 1)
         yield
     finally:
+        if os.name == "posix":
+            ctypes.CDLL(None).fflush(None)  # what the library has printed may still wait in C's buffer
         os.dup2(kept, 1)
         os.close(kept)
         os.close(nowhere)
@@ -55,13 +59,22 @@ class Scene:
     `sim` has PyBullet's functions, bound to this world.
     """
 
-    def __init__(self) -> None:
-        """Start an empty world with gravity; raises UserError where PyBullet is missing."""
+    def __init__(self, *, opengl: bool = False) -> None:
+        """Start an empty world with gravity.
+
+        opengl: draw through EGL; that has to be known before there are bodies.
+
+        Raises:
+            UserError: PyBullet is missing, or EGL does not start.
+        """
         pybullet = load_pybullet()
         from pybullet_utils.bullet_client import BulletClient
 
         with _quiet():
             self.sim: Any = BulletClient(pybullet.DIRECT)
+            if opengl and not self._start_opengl():
+                raise UserError("renderer 'egl' does not start on this machine; choose 'fast' or 'tiny'")
+        self.opengl = opengl
         self.textures: dict[tuple[int, int], Path] = {}  # (body, link) painted over -> picture, for our own renderer
         self.fixed: set[int] = set()  # bodies whose bases never move
         self.folder = Path(tempfile.mkdtemp(prefix="tabletop-"))  # where the files of bodies of our own are written
@@ -132,8 +145,15 @@ class Scene:
         """Free the memory of a saved state."""
         self.sim.removeState(state)
 
+    def _start_opengl(self) -> bool:
+        plugin = importlib.util.find_spec("eglRenderer")
+        if plugin is None or plugin.origin is None:
+            return False
+        return int(self.sim.loadPlugin(plugin.origin, "_eglRendererPlugin")) >= 0
+
     def close(self) -> None:
         """End the world; calling it again does nothing."""
         if self._remove_folder.alive:
-            self.sim.disconnect()
+            with _quiet():
+                self.sim.disconnect()
             self._remove_folder()

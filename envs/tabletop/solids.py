@@ -241,11 +241,11 @@ def paint_atlas(wood: tuple[int, int, int] = (150, 110, 70), *, grain: float = 0
     atlas = np.zeros((ATLAS, ATLAS, 3), np.uint8)
     rows = np.arange(WOOD_ROWS)[:, None]
     columns = np.linspace(0, 2 * np.pi, ATLAS)[None]
-    bend = sum(random.uniform(0.4, 2.2) * np.sin(k * columns + random.uniform(0, 6.3)) for k in (1, 2, 3))
-    streaks = np.repeat(random.normal(0, 0.35, (WOOD_ROWS, 8)), ATLAS // 8, axis=1)
-    rings = np.sin((rows + bend) * 0.9) + 0.6 * np.sin((rows + 1.7 * bend) * 0.37 + 1.3) + streaks
+    bend = sum(random.uniform(0.2, 1.0) * np.sin(k * columns + random.uniform(0, 6.3)) for k in (1, 2, 3))
+    streaks = np.repeat(random.normal(0, 0.5, (WOOD_ROWS, 8)), ATLAS // 8, axis=1)
+    rings = 0.5 * np.sin((rows + bend) * 0.5) + 0.4 * np.sin((rows + 1.6 * bend) * 1.9 + 1.3) + streaks
     planks = np.repeat(random.uniform(-0.5, 0.5, WOOD_ROWS // 24), 24)[:, None]
-    shade = 1 + grain * (0.35 * rings + 0.5 * planks)
+    shade = 1 + grain * (0.4 * rings + 0.5 * planks)
     atlas[:WOOD_ROWS] = np.clip(shade[..., None] * np.asarray(wood), 0, 255)
     for number, colour in enumerate(PALETTE.values()):
         row, column = divmod(number, ATLAS // CELL)

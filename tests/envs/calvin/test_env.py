@@ -281,3 +281,25 @@ def test_pictures_for_people() -> None:
     assert picture is not None and picture.shape == (480, 480, 3) and len(np.unique(picture)) > 50
     env.close()
     env.close()
+
+
+def test_a_saved_world_comes_back_with_its_lights_and_its_hand(env: CalvinEnv) -> None:
+    world: Any = env.world
+    env.reset(seed=3, options={"task": "place_in_drawer"})
+    env.start_task()
+    grip = np.array([0, 0, 0, 0, 0, 0, -1.0])
+    for _ in range(3):
+        env.step(grip)
+    kept, before = world.save(), np.concatenate(world.states())
+
+    def play() -> np.ndarray:
+        for _ in range(6):
+            observation = env.step(np.array([0.5, 0.5, 0, 0, 0, 0.3, -1.0]))[0]
+        return np.concatenate([observation["robot_obs"], observation["scene_obs"]])
+
+    after = play()
+    world.table.lights["led"] = True
+    world.restore(kept)
+    assert np.array_equal(np.concatenate(world.states()), before)
+    assert play() == pytest.approx(after, abs=1e-4), "the block is still held and the target is where it was"
+    world.forget(kept)

@@ -7,6 +7,7 @@ Three renderers draw the same scene. "fast" is our own, compiled for the CPU; "t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +16,7 @@ import numpy as np
 from envs.errors import UserError
 from envs.tabletop import geometry
 from envs.tabletop.raster import draw_triangles, shrink
-from envs.tabletop.scene import Scene
+from envs.tabletop.scene import Scene, quiet
 
 RENDERERS = ("fast", "tiny", "egl")
 SMOOTHING = 2  # the fast renderer draws this many pixels for one in both directions, and `shrink` averages them
@@ -233,13 +234,15 @@ class BulletRenderer:
     def __call__(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         """Return picture uint8 (H, W, 3) and depth float32 (H, W) in m."""
         sim, view = self.scene.sim, camera.view(self.scene)
-        _, _, rgba, buffer, _ = sim.getCameraImage(
-            camera.width,
-            camera.height,
-            sim.computeViewMatrix(view.eye, view.eye + view.forward, view.up),
-            sim.computeProjectionMatrixFOV(camera.fov, camera.width / camera.height, camera.near, camera.far),
-            renderer=sim.ER_BULLET_HARDWARE_OPENGL if self.scene.opengl else sim.ER_TINY_RENDERER,
-        )
+        opengl = self.scene.opengl
+        with quiet() if opengl else nullcontext():
+            _, _, rgba, buffer, _ = sim.getCameraImage(
+                camera.width,
+                camera.height,
+                sim.computeViewMatrix(view.eye, view.eye + view.forward, view.up),
+                sim.computeProjectionMatrixFOV(camera.fov, camera.width / camera.height, camera.near, camera.far),
+                renderer=sim.ER_BULLET_HARDWARE_OPENGL if opengl else sim.ER_TINY_RENDERER,
+            )
         picture = np.reshape(rgba, (camera.height, camera.width, 4))[..., :3].astype(np.uint8)
         z = np.reshape(buffer, (camera.height, camera.width)).astype(np.float32)
         return picture, (camera.far * camera.near / (camera.far - (camera.far - camera.near) * z)).astype(np.float32)

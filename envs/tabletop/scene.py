@@ -37,7 +37,7 @@ def load_pybullet() -> ModuleType:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what PyBullet's library prints away from stdout, which belongs to results."""
     sys.stdout.flush()
     kept = os.dup(1)
@@ -70,7 +70,7 @@ class Scene:
         pybullet = load_pybullet()
         from pybullet_utils.bullet_client import BulletClient
 
-        with _quiet():
+        with quiet():
             self.sim: Any = BulletClient(pybullet.DIRECT)
             if opengl and not self._start_opengl():
                 raise UserError("renderer 'egl' does not start on this machine; choose 'fast' or 'tiny'")
@@ -154,6 +154,6 @@ class Scene:
     def close(self) -> None:
         """End the world; calling it again does nothing."""
         if self._remove_folder.alive:
-            with _quiet():
+            with quiet():
                 self.sim.disconnect()
             self._remove_folder()

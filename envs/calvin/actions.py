@@ -24,16 +24,20 @@ _CALVIN_KINDS = {
 }
 
 
+# Kind of action -> the limits of all its values but the gripper's.
+_LIMITS = {
+    "relative": (-np.ones(6), np.ones(6)),
+    "absolute": (np.array([*WORKSPACE[0], *[-np.pi] * 3]), np.array([*WORKSPACE[1], *[np.pi] * 3])),
+    "joint_relative": (np.full(7, -JOINT_STEP), np.full(7, JOINT_STEP)),
+    "joint_absolute": (LOWER, UPPER),
+}
+
+
 def action_space(kind: str) -> spaces.Box:
     """The space of a kind of action; the last value is the gripper's: above 0 open, else closed."""
     if kind not in ACTION_KINDS:
         raise UserError(f"actions {kind!r} are unknown; choose one of {', '.join(ACTION_KINDS)}")
-    low, high = {
-        "relative": (-np.ones(6), np.ones(6)),
-        "absolute": (np.array([*WORKSPACE[0], *[-np.pi] * 3]), np.array([*WORKSPACE[1], *[np.pi] * 3])),
-        "joint_relative": (np.full(7, -JOINT_STEP), np.full(7, JOINT_STEP)),
-        "joint_absolute": (LOWER, UPPER),
-    }[kind]
+    low, high = _LIMITS[kind]
     return spaces.Box(np.append(low, -1).astype(np.float32), np.append(high, 1).astype(np.float32), dtype=np.float32)
 
 
@@ -69,8 +73,7 @@ def read_action(action: Any, kind: str) -> Command:
 
 def trouble_with(command: Command) -> str | None:
     """What is wrong with a command that can be carried out all the same, in words; None for nothing."""
-    space = action_space(command.kind)
-    low, high = space.low[:-1], space.high[:-1]
+    low, high = _LIMITS[command.kind]
     if command.kind == "absolute":  # angles may go round
         low, high = low[:3], high[:3]
     values = command.values[: len(low)]

@@ -27,8 +27,7 @@ HOME_TCP = (0.02587, -0.23131, 0.57128)
 VARIANTS: list[dict[str, Any]] = [
     {},
     {"scene": "A", "actions": "absolute", "cameras": ["static"], "sizes": {"static": (32, 48)}, "depth": False},
-    {"scene": "B", "actions": "joint_relative", "cameras": [], "max_steps": 5},
-    {"scene": "C", "actions": "joint_absolute", "instruction": "open the drawer", "sizes": {"static": 16}},
+    {"scene": "C", "actions": "joint_relative", "instruction": "open the drawer", "cameras": [], "max_steps": 5},
 ]
 
 
@@ -52,7 +51,7 @@ def env(shared: CalvinEnv) -> CalvinEnv:
 def test_the_checker_has_no_complaint(kwargs: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        if "absolute" in kwargs.get("actions", ""):  # metres and radians are not normalised
+        if kwargs.get("actions", "relative") != "relative":  # metres and radians are not normalised
             warnings.filterwarnings("ignore", ".*recommend using a symmetric and normalized space")
         env = gym.make(envs.CALVIN_ENV_ID, **kwargs)
         check_env(env.unwrapped)
@@ -142,17 +141,16 @@ def test_blocks_start_apart_and_inside_their_boxes(env: CalvinEnv, seed: int) ->
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_starts_where_it_makes_sense(env: CalvinEnv, task: str) -> None:
-    for seed in range(2):
-        observation, start = env.reset(seed=seed, options={"task": task})
-        grip = observation["robot_obs"][14]
-        assert solved_tasks(start, start) == set()
-        for _ in range(5):
-            _, reward, terminated, _, now = env.step(np.append(np.zeros(6), grip))
-            assert (reward, terminated) == (0, False)
-        assert solved_tasks(start, now) == set()
-        if task.startswith(("place", "stack")):
-            held = [block for block in now["scene_info"]["movable_objects"].values() if block["current_pos"][2] > 0.5]
-            assert len(held) == 1 and {contact[2] for contact in held[0]["contacts"]} == {0}
+    observation, start = env.reset(seed=1, options={"task": task})
+    grip = observation["robot_obs"][14]
+    assert solved_tasks(start, start) == set()
+    for _ in range(5):
+        _, reward, terminated, _, now = env.step(np.append(np.zeros(6), grip))
+        assert (reward, terminated) == (0, False)
+    assert solved_tasks(start, now) == set()
+    if task.startswith(("place", "stack")):
+        held = [block for block in now["scene_info"]["movable_objects"].values() if block["current_pos"][2] > 0.5]
+        assert len(held) == 1 and {contact[2] for contact in held[0]["contacts"]} == {0}
 
 
 def test_solving_the_task_ends_the_episode_and_another_may_follow(env: CalvinEnv) -> None:
@@ -303,3 +301,17 @@ def test_a_saved_world_comes_back_with_its_lights_and_its_hand(env: CalvinEnv) -
     assert np.array_equal(np.concatenate(world.states()), before)
     assert play() == pytest.approx(after, abs=1e-4), "the block is still held and the target is where it was"
     world.forget(kept)
+
+
+def test_the_window_shows_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    pygame = pytest.importorskip("pygame", reason="the window needs pygame")
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    env = CalvinEnv(cameras=(), render_mode="human")
+    env.metadata = {**env.metadata, "render_fps": 1000}
+    env.reset(seed=0)
+    before = pygame.surfarray.array3d(pygame.display.get_surface())
+    assert before.shape == (480, 480, 3)
+    env.step({"type": "cartesian_rel", "action": [0, 0, -1, 0, 0, 0, -1]})
+    assert not np.array_equal(pygame.surfarray.array3d(pygame.display.get_surface()), before)
+    env.close()
+    assert pygame.display.get_surface() is None

@@ -119,7 +119,7 @@ class BuiltinWorld:
         self._settle()
 
     def reset_to(self, robot_obs: np.ndarray | None, scene_obs: np.ndarray | None) -> None:
-        """Start anew from a state; without scene_obs everything is closed and the blocks are always in the same places."""
+        """Start anew from a state; without scene_obs everything is closed and the blocks are where they always are."""
         self._rewind()
         self.table.reset(np.random.default_rng(0))
         if scene_obs is not None:

@@ -62,9 +62,24 @@ class ThoughtPanel:
     def draw(self, surface: pygame.Surface, match: Standing, pointer: tuple[int, int]) -> None:
         """Draw the thought that belongs to the position shown."""
         considered = match.considered
+        if considered is None and _is_silent(match):
+            self._draw_silence(surface, match)
+            return
         if self._places:
             self._draw_frames(surface, match, considered, self.step_at(pointer))
         self._draw_candidates(surface, match, considered)
+
+    def _draw_silence(self, surface: pygame.Surface, match: Standing) -> None:
+        """The sentence alone: there will be no frames and no candidates."""
+        rect, size = self.frames if self._places else self.candidates, max(8, self.text - 1)
+        if rect.width < 8 * self.text:
+            return
+        draw_text(surface, "No thoughts here", rect.topleft, self.text, self.theme.text, bold=True, width=rect.width)
+        top = rect.top + round(1.7 * self.text)
+        for line in wrap(match.silence, size, rect.width):
+            if top + size <= rect.bottom:
+                draw_text(surface, line, (rect.left, top), size, self.theme.muted)
+            top += round(self.text * 1.4)
 
     def _draw_frames(
         self, surface: pygame.Surface, match: Standing, considered: Considered | None, hovered: int | None
@@ -165,6 +180,10 @@ def ring_points(
         y, x = geometry.centre(point)
         centre = round(place.left + (x + 0.5) * factor), round(place.top + (y + 0.5) * factor)
         draw_ring(surface, centre, max(2, round(geometry.pitch * factor * 0.5)), max(1, place.width // 120), colour)
+
+
+def _is_silent(match: Standing) -> bool:
+    return bool(match.silence) and match.fits(match.line)
 
 
 def _why_nothing(match: Standing) -> str:

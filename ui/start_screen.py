@@ -134,6 +134,8 @@ class StartScreen:
         """Games are opened; a player's field takes what else there is."""
         if isinstance(self.page, PlayerPage) and path.suffix.lower() != ".sgf":
             self.page.drop(path)
+        elif path.is_dir():
+            self.tell(f"{path.name} is a folder; Other… in a player's row opens a field to drop an agent in.", WARNING)
         else:
             self._open_game(path)
 

@@ -41,7 +41,8 @@ class ListPage:
         self.reasons = [reason for _, reason in lines]
         self.lines = [Button("", words, pygame.Rect(0, 0, 1, 1), enabled=not reason) for words, reason in lines]
         self.marked = -1
-        self.message = Message("Up, Down and Enter choose, or a click; Escape goes back." if lines else "")
+        choosing = "Up, Down and Enter choose, or a click; " if lines else ""
+        self.message = Message(f"{choosing}Escape goes back.")
         self._pick = pick
         self._text = 14
         self._rect = pygame.Rect(0, 0, 1, 1)
@@ -191,8 +192,9 @@ class PlayerPage(ListPage):
 
     @property
     def description(self) -> str:
-        """What is typed, without blanks around it; a leading ~ is the home folder."""
-        return os.path.expanduser(self.field.text.strip())
+        """What is typed, without blanks around it; a folder is named in full, so that it is found from anywhere."""
+        text = os.path.expanduser(self.field.text.strip())
+        return os.path.abspath(text) if os.sep in text and os.path.isdir(text) else text
 
     def check(self) -> bool:
         """Say who the player is, or why there is no such; returns whether there is one."""

@@ -191,6 +191,6 @@ def _why_nothing(match: Standing) -> str:
         return "They appear here after its first move."
     if match.review is None:
         return "Go back a move, and here stands what the agent would play." if match.adviser else "Nobody shows any."
-    if not match.fits(match.line):
+    if match.adviser is not None and not match.fits(match.line):
         return f"The agent does not play {match.line.size}x{match.line.size}."
     return "The agent is looking at this position." if match.advising else "Nobody here can judge this position."

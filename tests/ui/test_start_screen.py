@@ -204,6 +204,17 @@ def test_folders_and_programs_are_dropped_into_the_field(lobby: Open, tmp_path: 
     assert driver.start.setup.white == str(checkpoint13)
 
 
+def test_a_folder_is_remembered_by_its_full_name(
+    lobby: Open, checkpoint13: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for typed in ("./go13", "~/go13/"):
+        driver = lobby(settings=Settings(path=settings_file()))
+        take(driver, "white", typed)
+        assert driver.start.setup.white == str(checkpoint13) and Settings.load().players == [str(checkpoint13)]
+
+
 def test_a_record_dropped_on_the_field_is_opened(lobby: Open, tmp_path: Path) -> None:
     driver = lobby()
     driver.choose("white", OTHER)
@@ -344,7 +355,7 @@ def test_the_agent_keeps_its_size_and_the_pointer_says_why(lobby: Open) -> None:
     assert driver.start.setup.size == 9 and driver.start.status.text.startswith("The board is 9x9 now")
 
 
-def test_without_the_agent_there_are_no_thoughts_and_the_panel_says_so(lobby: Open) -> None:
+def test_without_the_agent_there_are_no_thoughts_and_the_panel_says_so(lobby: Open, tmp_path: Path) -> None:
     driver = lobby(Setup(HUMAN, HUMAN))
     driver.choose("size", 13)
     driver.do("start")
@@ -356,6 +367,9 @@ def test_without_the_agent_there_are_no_thoughts_and_the_panel_says_so(lobby: Op
     driver.key("a")
     assert "no agent" in match.status.text
     driver.key("left")
+    driver.picture()
+    driver.post(pygame.DROPFILE, file=str(write_sgf(GoGame(9), tmp_path / "nine.sgf")))
+    driver.until(lambda: match.shown.size == 9)
     driver.picture()
     driver.key("n")
     assert driver.start.setup.size == 13, "the next game is like the last"
@@ -474,3 +488,22 @@ def test_names_of_players(lobby: Open, engine: str) -> None:
     assert [names(word) for word in (HUMAN, AGENT, "gnugo", "random", engine, "gone/agent")] == [
         "You", "VideoWorld", "GNU Go", "Random", "fake", "agent",
     ]  # fmt: skip
+
+
+def test_saved_games_are_chosen_with_the_arrows(lobby: Open, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "videoworld" / "games"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        write_sgf(GoGame(9), folder / f"{name}.sgf")
+    driver = lobby()
+    driver.do("open")
+    driver.key("return")
+    assert driver.page.marked == -1 and driver.window.match is None, "nothing is marked yet"
+    for name in ("down", "down", "down", "up"):
+        driver.key(name)
+    label = driver.page.lines[0].label
+    driver.picture()
+    driver.key("return")
+    driver.until(lambda: driver.match.review is not None)
+    assert driver.match.review is not None and driver.match.review.path is not None
+    assert driver.match.review.path.stem in label

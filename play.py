@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from agents.checkpoint_config import checkpoint_frames
 from envs.errors import UserError
 from ui.options import dream_parser, go_parser, gtp_parser
 
@@ -52,30 +53,9 @@ play.py MODE --help lists the options of a mode.
 # Wiring
 
 
-def checkpoint_frames(folder: Path) -> dict[str, Any]:
-    """Return what a checkpoint's `config.yaml` says about its frames, such as size and style; empty if nothing.
-
-    Reads only that file, so it answers long before the model is loaded; raises UserError where there is no checkpoint.
-    """
-    import yaml
-
-    path = folder / "config.yaml"
-    if not path.is_file():
-        raise UserError(
-            f"there is no checkpoint in {folder} (no config.yaml); give its folder with --checkpoint FOLDER"
-        )
-    try:
-        config: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}); copy the checkpoint anew") from error
-    frames = config.get("frames") if isinstance(config, dict) else None
-    return frames if isinstance(frames, dict) else {}
-
-
-def checkpoint_size(folder: Path) -> int | None:
-    """Return the board size that a checkpoint was made for, None if it names none."""
-    size = checkpoint_frames(folder).get("size")
-    return size if isinstance(size, int) else None
+def agent_frames(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the agent's checkpoint says about its frames, before it is loaded; UserError if there is none."""
+    return checkpoint_frames(args.checkpoint, "give its folder with --checkpoint FOLDER")
 
 
 def board_size(args: argparse.Namespace) -> int:
@@ -84,8 +64,8 @@ def board_size(args: argparse.Namespace) -> int:
 
     if args.size is not None:
         check_size(args.size)
-    own = checkpoint_size(args.checkpoint)
-    if own is None:
+    own = agent_frames(args).get("size")
+    if not isinstance(own, int):
         return DEFAULT_SIZE if args.size is None else int(args.size)
     if args.size not in (None, own):
         raise UserError(
@@ -149,7 +129,13 @@ def play_go(args: argparse.Namespace) -> None:
     size, seed = board_size(args), seed_of(args)
     black, white = seats_for(args.vs, own_colour(args, seed))
     setup = Setup(
-        black, white, komi=args.komi, handicap=args.handicap, temperature=args.temperature, symmetries=args.symmetries
+        black,
+        white,
+        komi=args.komi,
+        handicap=args.handicap,
+        seconds=args.time,
+        temperature=args.temperature,
+        symmetries=args.symmetries,
     )
     lobby = make_lobby(args, size, seed)
     lobby.check(setup)
@@ -204,11 +190,10 @@ def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
         size,
         lambda wanted: load_agent(asked(wanted), size, seed),
         load_dreamer=lambda wanted: load_go_agent(asked(wanted), seed),
-        style=str(checkpoint_frames(args.checkpoint).get("style", STYLE_WITH_TURN)),
+        style=str(agent_frames(args).get("style", STYLE_WITH_TURN)),
         agent_name=NAME,
         seed=seed,
         sgf=args.sgf,
-        seconds=args.time,
     )
 
 

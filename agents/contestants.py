@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.checkpoint_config import checkpoint_size
 from envs.errors import UserError
 from envs.go.engines import GtpEngine, engine_command, gnugo_command, katago_command, pachi_command
 
@@ -62,8 +63,8 @@ class Contestant:
 
     @property
     def size(self) -> int | None:
-        """The only board size it plays; None if that is left open."""
-        return self.model().geometry.size if self.kind == "checkpoint" else None
+        """The only board size it plays, as a checkpoint's `config.yaml` names it; None if that is left open."""
+        return checkpoint_size(self.target) if self.kind == "checkpoint" else None
 
     def model(self) -> GoModel:
         """The networks of a checkpoint, loaded once; they may be used from several threads."""

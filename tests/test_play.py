@@ -112,6 +112,7 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
         (["go", "--size", "nine"], ["'nine' is no whole number"]),
         (["go", "--size", "1"], ["board size 1"]),
         (["go", "--size", "13"], ["--size 13 does not fit", "plays 9x9"]),
+        (["go", "--size", "13", "--vs", "gnugo"], ["--size 13 does not fit", "plays 9x9; leave it out"]),
         (["go", "--komi", "nan"], ["--komi", "'nan' is no plain number"]),
         (["go", "--komi", "seven"], ["'seven' is no plain number"]),
         (["go", "--handicap", "10"], ["10 handicap stones do not fit a 9x9 board"]),
@@ -163,6 +164,15 @@ def test_an_engine_that_is_not_installed(
     monkeypatch.setattr("envs.go.engines.GAME_FOLDERS", ())
     assert play.main(["go", "--checkpoint", str(checkpoint), "--vs", "gnugo"]) == 2
     assert "gnugo" in (err := capsys.readouterr().err) and one_sentence(err)
+
+
+def test_a_checkpoint_of_another_size(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "large"
+    other.mkdir()
+    (other / "config.yaml").write_text("frames:\n  size: 13\n")
+    assert play.main(["go", "--checkpoint", str(checkpoint), "--vs", str(other)]) == 2
+    err = capsys.readouterr().err
+    assert "VideoWorld has learned 9x9 and large 13x13; choose players of one size" in err and one_sentence(err)
 
 
 @pytest.mark.parametrize("text", ["[1, 2", "\xff"])

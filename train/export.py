@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoint import CheckpointError
+from agents.checkpoint import METRICS_FILE, CheckpointError
 from agents.go_agent import GoModel, save_go_model
 from agents.videoworld.config import InverseDynamicsConfig, WorldConfig
 from agents.videoworld.inverse_dynamics import InverseDynamics
 from agents.videoworld.transformer import VideoTransformer
 from train.stages import Inputs, geometry_of, load_dynamics, load_part, load_tokenizer, require_boards, restore
 
+_RUN = ("steps", "minutes", "command", "machine")  # what is kept of a run that another one went on from
 STAGES = ("tokenizer", "dynamics", "world", "inverse_dynamics")
 
 
@@ -44,10 +45,15 @@ def model_card(name: str, metrics: dict[str, dict[str, Any]]) -> str:
     rows, made = [], list[tuple[str, str]]()
     for stage in STAGES:
         told = dict(metrics[stage])
-        steps, minutes, seed, start = (told.pop(key, "?") for key in ("steps", "minutes", "seed", "start"))
-        command, machine = (told.pop(key, "") for key in ("command", "machine"))
-        if command and (command, machine) not in made:
-            made.append((command, machine))
+        runs = [*told.pop("before", []), told]
+        steps, minutes = (" + ".join(str(run.get(key, "?")) for run in runs) for key in ("steps", "minutes"))
+        seed, start = (told.pop(key, "?") for key in ("seed", "start"))
+        for run in runs:
+            command, machine = (run.get(key, "") for key in ("command", "machine"))
+            if command and (command, machine) not in made:
+                made.append((command, machine))
+        for key in _RUN:
+            told.pop(key, None)
         figures = ", ".join(f"{key} {_figure(value)}" for key, value in told.items())
         rows.append(f"| {stage} | {steps} | {minutes} | {seed} | {start} | {figures} |")
     table = "\n".join(rows)
@@ -79,8 +85,12 @@ def _history(folder: Path) -> dict[str, Any]:
     try:
         start = run["stage"].get("inputs", {}).get(run["name"]) or "nothing"
         minutes = round(done["elapsed_seconds"] / 60, 1)
-        made = {key: done[key] for key in ("command", "machine") if done.get(key)}
-        return {"steps": done["step"], "minutes": minutes, "seed": run["trainer"]["seed"], "start": start} | made
+        own = {key: done[key] for key in ("command", "machine") if done.get(key)}
+        before = _read(Path(start) / METRICS_FILE).get(run["name"], {})
+        if before:
+            earlier = [*before.get("before", []), {key: before[key] for key in _RUN if key in before}]
+            own["before"] = earlier
+        return {"steps": done["step"], "minutes": minutes, "seed": run["trainer"]["seed"], "start": start} | own
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{folder.parent} holds the damaged record of a run ({error}); remove its *.json"

@@ -243,7 +243,8 @@ class BoardWindow:
 
     def _press(self, event: pygame.event.Event) -> None:
         held = getattr(event, "mod", 0)
-        ctrl = bool(held & (pygame.KMOD_CTRL | pygame.KMOD_META))
+        # AltGr, with which some keyboards type @ or \, comes as Ctrl and Alt.
+        ctrl = bool(held & (pygame.KMOD_CTRL | pygame.KMOD_META)) and not held & pygame.KMOD_ALT
         shift = bool(held & pygame.KMOD_SHIFT)
         action = self.keys.get((event.key, ctrl, shift)) or self.keys.get((event.key, ctrl, False))
         self._dirty = True

@@ -71,15 +71,16 @@ def _also(action: str, short: str, detail: str, word: str | None = None) -> Bind
 
 
 START_KEYS: tuple[Binding, ...] = (
-    Binding("choose", ("click",), "", "choose", "What is grey is not installed; a click says what is missing."),
-    Binding("above", ("up", "shift+tab"), "", "row above", "In the row of the komi one types."),
-    Binding("below", ("down", "tab"), "", "row below", "From the last row to the first."),
+    Binding("choose", ("click",), "", "choose", "What is grey cannot be had now; the pointer on it says why."),
+    Binding("above", ("up", "shift+tab"), "", "row above", "Among players that were typed before, the one above."),
+    Binding("below", ("down", "tab"), "", "row below", "From the last row to the first; or the player below."),
     _also("previous", "choice before", "The one further left."),
     _also("next", "choice after", "The one further right."),
-    _also("play_on", "start", "Begins the game that is chosen."),
+    _also("play_on", "start", "Begins the game that is chosen, or takes the player that is typed."),
+    Binding("paste", ("ctrl+v",), "", "paste", "Puts copied text where one types: a player or the komi."),
     Binding("dream", ("d",), "", "dream", "The agent imagines the game that is chosen; you play inside."),
-    _also("open", "open a game", "Drop an SGF file on the window to look at it."),
-    _also("leave", "back", "Closes the help or the list of games, or goes back to your game."),
+    _also("open", "open a game", "An SGF file; while a player is typed, a checkpoint's folder or a program."),
+    _also("leave", "back", "Closes the help, the list of games or the field for a player, or goes back to your game."),
     *_WINDOW,
 )
 

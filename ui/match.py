@@ -40,6 +40,7 @@ class Match(Reviewing):
         *,
         record: GameRecord | None = None,
         adviser: Player | None = None,
+        silence: str = "",
         human_name: str = "You",
         pace: float = 0.0,
         foresight: int = 0,
@@ -53,6 +54,7 @@ class Match(Reviewing):
             seats: BLACK and WHITE -> player, or None for the human.
             record: saves each game after every move; None saves nothing.
             adviser: see above; it may sit at the board as well.
+            silence: see above.
             human_name: what the human is called.
             pace: seconds between the moves of a watched game at least, so that people can follow.
             foresight: see above.
@@ -63,6 +65,7 @@ class Match(Reviewing):
         self._new_game = new_game
         self.seats = dict(seats)
         self.adviser = adviser
+        self.silence = silence
         self.human_name = human_name
         self.pace = pace
         self.foresight = foresight

@@ -134,7 +134,7 @@ def dream_parser() -> argparse.ArgumentParser:
     parents = [_options(), _person_options()]
     parser = _Parser("play.py dream", description=what, parents=parents, allow_abbrev=False)
     parser.add_argument("world", type=world, metavar="go", help="what to dream of")
-    parser.set_defaults(size=None, symmetries=1, sgf=None, time=None)  # of the games that may follow
+    parser.set_defaults(size=None, symmetries=1, sgf=None)  # of the games that may follow
     return parser
 
 

@@ -32,13 +32,16 @@ class Surroundings:
 class Screen(Protocol):
     """One picture that fills the window, such as the game. The window's thread calls everything.
 
-    `bindings` is its table of keys; `actions` are the verbs of it that it knows besides the window's own; `typing` says
-    that keys are letters.
+    `bindings` is its table of keys; `actions` are the verbs of it that it knows besides the window's own.
     """
 
     bindings: tuple[Binding, ...]
     actions: dict[str, Callable[[], object]]
-    typing: bool
+
+    @property
+    def typing(self) -> bool:
+        """Whether keys are letters now."""
+        ...
 
     def handle(self, event: pygame.event.Event) -> bool:
         """Take in what the window does not; returns whether the picture changes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from ui.theme import THEMES, Theme
@@ -13,6 +13,7 @@ from ui.theme import THEMES, Theme
 logger = logging.getLogger(__name__)
 
 MARKS = ("top", "heat", "off")
+PLAYERS_KEPT = 5
 
 
 def settings_file() -> Path:
@@ -33,6 +34,7 @@ class Settings:
         numbers: whether stones carry the numbers of their moves.
         rings: whether broken rules are ringed in a dream.
         sound: whether stones click; None means where there is a sound device.
+        players: descriptions of players that were typed on the start screen, the last first; at most PLAYERS_KEPT.
         path: where this is kept; None keeps it nowhere.
     """
 
@@ -41,6 +43,7 @@ class Settings:
     numbers: bool = False
     rings: bool = True
     sound: bool | None = None
+    players: list[str] = field(default_factory=list)
     path: Path | None = None
 
     @classmethod
@@ -60,17 +63,20 @@ class Settings:
                 setattr(settings, name, value)
         if isinstance(found, dict) and isinstance(found.get("sound"), bool):
             settings.sound = found["sound"]
+        if isinstance(found, dict) and isinstance(found.get("players"), list):
+            typed = [player for player in found["players"] if isinstance(player, str) and player.strip()]
+            settings.players = typed[:PLAYERS_KEPT]
         return settings
 
     def save(self) -> None:
         """Write the settings; where that cannot be done they last as long as the window."""
         if self.path is None:
             return
-        kept = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "path"}
+        values = {kept.name: getattr(self, kept.name) for kept in fields(self) if kept.name != "path"}
         part = self.path.with_suffix(f".{os.getpid()}.part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
             part.replace(self.path)
         except OSError as error:
             logger.debug("settings were not saved to %s: %s", self.path, error)
@@ -84,6 +90,12 @@ class Settings:
         """Choose the next theme."""
         names = list(THEMES)
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.save()
+
+    def remember_player(self, description: str) -> None:
+        """Offer a player that was typed first the next time."""
+        others = [player for player in self.players if player != description]
+        self.players = [description, *others][:PLAYERS_KEPT]
         self.save()
 
     def next_marks(self) -> None:

@@ -27,6 +27,7 @@ class Standing:
         thoughts: what was thought about its positions.
         seats: colour -> player, None for the human.
         adviser: the agent that moves for the human when asked and judges what is looked at; None: nobody does.
+        silence: why nobody judges the positions, a sentence; "" where there is no more to say about it.
         foresight: how many frames the agent imagines for people to see; 0 leaves it at those of its decisions.
         copies: the folder in which `save_as` puts copies.
         review: the look at another position that is shown now; None shows the game itself.
@@ -43,6 +44,7 @@ class Standing:
     thoughts: ThoughtLog
     seats: dict[int, Player | None]
     adviser: Player | None
+    silence: str
     foresight: int
     copies: Path
     review: Review | None

@@ -62,9 +62,24 @@ class ThoughtPanel:
     def draw(self, surface: pygame.Surface, match: Standing, pointer: tuple[int, int]) -> None:
         """Draw the thought that belongs to the position shown."""
         considered = match.considered
+        if considered is None and _is_silent(match):
+            self._draw_silence(surface, match)
+            return
         if self._places:
             self._draw_frames(surface, match, considered, self.step_at(pointer))
         self._draw_candidates(surface, match, considered)
+
+    def _draw_silence(self, surface: pygame.Surface, match: Standing) -> None:
+        """The sentence alone: there will be no frames and no candidates."""
+        rect, size = self.frames if self._places else self.candidates, max(8, self.text - 1)
+        if rect.width < 8 * self.text:
+            return
+        draw_text(surface, "No thoughts here", rect.topleft, self.text, self.theme.text, bold=True, width=rect.width)
+        top = rect.top + round(1.7 * self.text)
+        for line in wrap(match.silence, size, rect.width):
+            if top + size <= rect.bottom:
+                draw_text(surface, line, (rect.left, top), size, self.theme.muted)
+            top += round(self.text * 1.4)
 
     def _draw_frames(
         self, surface: pygame.Surface, match: Standing, considered: Considered | None, hovered: int | None
@@ -167,11 +182,15 @@ def ring_points(
         draw_ring(surface, centre, max(2, round(geometry.pitch * factor * 0.5)), max(1, place.width // 120), colour)
 
 
+def _is_silent(match: Standing) -> bool:
+    return bool(match.silence) and match.fits(match.line)
+
+
 def _why_nothing(match: Standing) -> str:
     if match.review is None and match.adviser in match.seats.values():
         return "They appear here after its first move."
     if match.review is None:
         return "Go back a move, and here stands what the agent would play." if match.adviser else "Nobody shows any."
-    if not match.fits(match.line):
+    if match.adviser is not None and not match.fits(match.line):
         return f"The agent does not play {match.line.size}x{match.line.size}."
     return "The agent is looking at this position." if match.advising else "Nobody here can judge this position."

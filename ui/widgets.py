@@ -82,7 +82,7 @@ class Button:
         draw_box(surface, self.rect, fill, radius, None if self.enabled else theme.edge)
         size = max(8, round(self.rect.height * 0.45))
         colour = theme.on_accent if self.chosen else theme.text if self.enabled else theme.muted
-        room = max(1, self.rect.width - 6)
+        room = max(1, self.rect.width - 4)
         while size > 8 and load_font(size).size(self.label)[0] > room:
             size -= 1
         draw_text(surface, self.label, self.rect.center, size, colour, anchor="center", width=room)

@@ -65,6 +65,8 @@ class _Answer(NamedTuple):
 def find_engine(program: str) -> str:
     """Return the path of an engine on PATH or in the usual folders for games; raises UserError if there is none."""
     path = shutil.which(program) or shutil.which(program, path=os.pathsep.join(GAME_FOLDERS))
+    if path is None and os.sep in program and Path(program).is_file():
+        raise UserError(f"{program} is no program that can be run; make it executable or put its interpreter before it")
     if path is None:
         hint = INSTALL_HINTS.get(Path(program).name, "install it or give its full path")
         raise UserError(f"the Go engine {program!r} is not on PATH or in {' or '.join(GAME_FOLDERS)}; {hint}")

@@ -201,7 +201,10 @@ def test_going_on_from_an_agent(run: Path, records: Path, tmp_path: Path) -> Non
     assert new.metrics["tokenizer"] == old.metrics["tokenizer"]
     assert str(run / "agent") in (agent / "README.md").read_text()
     card = (agent / "README.md").read_text()
-    assert "- `python -m train experiment=go9-small" in card and "- `python -m train experiment=go9-more" in card
+    first, second = old.metrics["world"], new.metrics["world"]
+    assert second["before"] == [{key: first[key] for key in ("steps", "minutes", "command", "machine")}]
+    assert f"| world | {first['steps']} + {second['steps']} |" in card
+    assert card.index("- `python -m train experiment=go9-small") < card.index("- `python -m train experiment=go9-more")
     still = ["world", *FAST, f"data.path={records}", "trainer.lr=1e-9", "trainer.muon_lr=1e-9"]
     inputs = [f"inputs.{stage}={run / 'agent'}" for stage in STAGES[:3]]
     assert main([*still, *inputs, f"out={tmp_path / 'still'}"]) == 0

@@ -16,7 +16,9 @@ from ui.dream_screen import DreamScreen
 from ui.game_screen import GameScreen
 from ui.keymap import parse_chord
 from ui.match import Match
+from ui.start_pages import ListPage, PlayerPage
 from ui.start_screen import StartScreen
+from ui.widgets import Button
 
 
 class Driver:
@@ -40,6 +42,22 @@ class Driver:
     def start(self) -> StartScreen:
         assert isinstance(self.window.screen, StartScreen)
         return self.window.screen
+
+    @property
+    def page(self) -> ListPage:
+        assert self.start.page is not None
+        return self.start.page
+
+    @property
+    def field(self) -> PlayerPage:
+        assert isinstance(self.start.page, PlayerPage)
+        return self.start.page
+
+    @property
+    def komi_place(self) -> pygame.Rect:
+        """Where the komi is typed."""
+        start = self.start
+        return start._layout.choices[[row.name for row in start.rows].index("komi")][0]
 
     @property
     def dream(self) -> Dream:
@@ -81,8 +99,11 @@ class Driver:
 
     def choose(self, row: str, value: object) -> bool:
         """Click a choice of the start screen."""
-        place = [choice[0] for choice in next(r for r in self.start.rows if r[0] == row)[2]].index(value)
-        return self.click(self.start.buttons[row, place].rect.center)
+        return self.click(self.choice(row, value).rect.center)
+
+    def choice(self, row: str, value: object) -> Button:
+        choices = next(r for r in self.start.rows if r.name == row).choices
+        return self.start.buttons[row, [choice.value for choice in choices].index(value)]
 
     def do(self, action: str) -> bool:
         """Click a button of the start screen."""

@@ -177,7 +177,7 @@ def test_what_is_chosen_is_dreamt(opened: Open) -> None:
 
 def test_a_komi_that_makes_no_sense_is_no_dream(opened: Open) -> None:
     driver = opened()
-    driver.click(driver.start._field.center)
+    driver.click(driver.komi_place.center)
     driver.type("1e9")
     driver.do("dream")
     assert driver.window.dream is None and "does not fit a 9x9 board" in driver.start.message.text

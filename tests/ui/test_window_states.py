@@ -118,7 +118,7 @@ def test_enter_starts_the_game_that_was_chosen(lobby: Open) -> None:
 )
 def test_a_komi_that_makes_no_sense_is_refused_in_place(lobby: Open, typed: str, part: str) -> None:
     driver = lobby()
-    driver.click(driver.start._field.center)
+    driver.click(driver.komi_place.center)
     driver.type(typed)
     driver.key("return")
     message = driver.start.message
@@ -133,7 +133,7 @@ def test_a_komi_that_makes_no_sense_is_refused_in_place(lobby: Open, typed: str,
 
 def test_letters_are_keys_again_outside_the_komi(lobby: Open) -> None:
     driver = lobby()
-    driver.click(driver.start._field.center)
+    driver.click(driver.komi_place.center)
     driver.key("q", "q")
     assert driver.window._open
     driver.choose("ko_rule", "simple")
@@ -146,15 +146,16 @@ def test_arrows_go_through_rows_and_choices(lobby: Open) -> None:
     driver = lobby()
     driver.key("right")
     assert driver.start.setup.black == AGENT
-    for name in ("down", "left", "tab", "right", "up"):
+    for name in ("down", "left", "tab", "tab", "right", "up"):
         driver.key(name)
-    assert driver.start.setup.white == HUMAN and driver.start.setup.handicap == 2 and driver.start.komi == "0.5"
+    assert driver.start.setup.white == HUMAN and driver.start.setup.handicap == 2
+    assert driver.start.komi.text == "0.5"
     driver.key("down")
     driver.key("down")
-    assert driver.start.typing and driver.start.rows[driver.start.row][0] == "komi"
+    assert driver.start.typing and driver.start.rows[driver.start.row].name == "komi"
     driver.key("shift+tab")
     driver.key("up")
-    assert not driver.start.typing and driver.start.row == 1
+    assert not driver.start.typing and driver.start.rows[driver.start.row].name == "size"
 
 
 def test_an_engine_that_is_not_installed_is_grey_and_says_why(lobby: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +165,7 @@ def test_an_engine_that_is_not_installed_is_grey_and_says_why(lobby: Open, monke
     driver.choose("white", "gnugo")
     assert driver.start.setup.white == AGENT and "GNU Go: the Go engine 'gnugo' is not" in driver.start.message.text
     driver.move(driver.start.buttons["white", 5].rect.center)
-    assert driver.start.message.text.startswith("KataGo: ")
+    assert driver.start.status.text.startswith("KataGo: ")
 
 
 def test_new_game_asks_and_escape_returns(lobby: Open) -> None:
@@ -192,10 +193,10 @@ def test_saved_games_are_listed_and_opened(lobby: Open, tmp_path: Path) -> None:
     (folder / "damaged.sgf").write_bytes(b"\xff\xfe(;")
     driver = lobby()
     driver.do("open")
-    listed = [button.label for (name, _), button in driver.start.buttons.items() if name == "game"]
+    listed = [line.label for line in driver.page.lines]
     assert any("Ada - Bo" in label and "B+2.5" in label for label in listed) and len(listed) == 2
     index = next(i for i, label in enumerate(listed) if "Ada" in label)
-    driver.click(driver.start.buttons["game", index].rect.center)
+    driver.click(driver.page.lines[index].rect.center)
     driver.until(lambda: driver.match.review is not None)
     assert driver.match.shown_names[BLACK] == "Ada"
     driver.key("n")
@@ -210,7 +211,7 @@ def test_an_empty_list_of_games(lobby: Open) -> None:
     driver.do("open")
     driver.picture()
     driver.do("back")
-    assert driver.start.games is None
+    assert driver.start.page is None
 
 
 def test_a_record_may_be_dropped_on_the_start_screen(lobby: Open, tmp_path: Path) -> None:
@@ -246,7 +247,8 @@ def test_lobby_mistakes() -> None:
         with pytest.raises(UserError, match=part):
             lobby.check(setup)
     assert seats_for("self", WHITE) == (AGENT, AGENT) and seats_for("gnugo", WHITE) == ("gnugo", AGENT)
-    assert Lobby(5, lambda setup: fake_player()).handicaps() == [0]
+    assert [stones for stones, why in lobby.handicaps(5) if not why] == [0]
+    assert [stones for stones, why in lobby.handicaps(7) if not why] == [0, 2, 3, 4]
 
 
 # Review
@@ -589,8 +591,8 @@ def test_an_engine_that_misbehaves_rests_the_game_and_loses_nothing(
     script = tmp_path / "engine.py"
     script.write_text("import sys; sys.exit(1)" if how == "does not start" else ENGINE.replace("BODY", BAD[how]))
     command = f"{sys.executable} -S -E {script}"
-    lobby = Lobby(9, lambda setup: fake_player(), sgf=tmp_path / "game.sgf", seconds=0.1)
-    driver = Driver(lobby=lobby, setup=Setup(white=command))
+    lobby = Lobby(9, lambda setup: fake_player(), sgf=tmp_path / "game.sgf")
+    driver = Driver(lobby=lobby, setup=Setup(white=command, seconds=0.1))
     opened.append(driver)
     driver.key("return")
     match = driver.match

@@ -42,12 +42,33 @@ def render_speed(geometry: BoardGeometry, frames: int = 2000) -> float:
     return frames / min(milliseconds(lambda _: renderer(positions), 5)) * 1000
 
 
+def engine_command(checkpoint: Path) -> list[str]:
+    """What starts the GTP engine."""
+    return [sys.executable, str(ROOT / "play.py"), "gtp", "--checkpoint", str(checkpoint)]
+
+
+def first_answer_ms(checkpoint: Path, runs: int = 9) -> float:
+    """Milliseconds from starting `play.py gtp` to the whole answer of `list_commands`, median."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        with subprocess.Popen(engine_command(checkpoint), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as engine:
+            assert engine.stdin is not None and engine.stdout is not None
+            engine.stdin.write(b"list_commands\n")
+            engine.stdin.flush()
+            while engine.stdout.readline().strip():  # an empty line ends the answer
+                pass
+            times.append(1000 * (time.perf_counter() - start))
+            engine.kill()
+    return statistics.median(times)
+
+
 def start_seconds(checkpoint: Path, runs: int = 3) -> float:
     """Seconds from starting `play.py gtp` to its first genmove answered, median."""
     times = []
     for _ in range(runs):
         start = time.perf_counter()
-        command = [sys.executable, str(ROOT / "play.py"), "gtp", "--checkpoint", str(checkpoint)]
+        command = engine_command(checkpoint)
         subprocess.run(command, input="genmove b\nquit\n", text=True, capture_output=True, check=True, timeout=300)
         times.append(time.perf_counter() - start)
     return statistics.median(times)
@@ -82,6 +103,7 @@ def main(arguments: Sequence[str] | None) -> None:
         times = milliseconds(decide, options.moves)
         results[name] = statistics.median(times)
         results[f"{name}_p95"] = float(np.percentile(times, 95))
+    results["list_commands_ms"] = first_answer_ms(options.checkpoint)
     results["start_to_first_move_seconds"] = start_seconds(options.checkpoint)
     show("speed", [(name, f"{value:,.1f}") for name, value in results.items()], ("what", "figure"))
     write({"checkpoint": str(options.checkpoint), **results}, options.json)

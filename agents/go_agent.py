@@ -29,6 +29,7 @@ READERS = ("codes", "frames")
 CANDIDATES = 10  # shown in a thought
 CODES_MEANT = 64  # likeliest codes whose meanings make up the move distribution in play
 CODES_READ = 1024  # likeliest codes among which the one that means a given move is sought
+VIEWS_POWER = 0.25  # of the mean that joins several views of a board
 FRAMES_READ = 16  # likeliest codes whose frames the frame reader looks at
 
 
@@ -132,7 +133,7 @@ class GoAgent:
     Args:
         model: the networks.
         temperature: 0 plays the likeliest move; 1 samples from the move distribution.
-        symmetries: 1, or 8 to average the prediction over the board's symmetries (of the picture).
+        symmetries: 1, or 8 to look at the board under all its symmetries (of the picture); see `join_views`.
         reader: "codes" (inverse dynamics) or "frames" (label-free, from imagined pixels).
         seed: of the sampling.
         name: shown to people.
@@ -174,15 +175,11 @@ class GoAgent:
         return self.model.geometry
 
     def probabilities(self, frame: np.ndarray) -> np.ndarray:
-        """Frame uint8 (S, S, 3) -> probability of every move (N*N + 1,), averaged over the symmetries."""
+        """Frame uint8 (S, S, 3) -> probability of every move (N*N + 1,), of all symmetries together."""
         turns = range(self.symmetries)
         frames = np.concatenate([turn_frames(frame[None], turn, self.geometry) for turn in turns])
         moves = self.model.move_probabilities(torch.from_numpy(frames), self.reader).numpy()
-        back = symmetry_table(self.size)[INVERSE_SYMMETRY[list(turns)]][:, :-1]  # where each turned point belongs
-        total = np.zeros(moves.shape[1])
-        for row, places in zip(moves, back, strict=True):
-            total[places] += row
-        return total / self.symmetries
+        return join_views(moves, self.size)
 
     def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
         """Choose a move for the side whose turn the frame shows; see `agents.agent.Agent`."""
@@ -231,6 +228,24 @@ class GoAgent:
             return following.numpy()
         later = self.model.world.imagine(following[:, None], steps=steps - 1)[0]
         return torch.cat([following, later]).numpy()
+
+
+def join_views(moves: np.ndarray, size: int) -> np.ndarray:
+    """Probabilities of moves (V, ..., N*N + 1) on one board seen under its first V symmetries -> (..., N*N + 1).
+
+    One view comes back as it is. Several are turned back and joined by their power mean with exponent VIEWS_POWER: near
+    the geometric mean, so that a move has to look good from most sides, but no single view forbids one. What a view
+    lacks to 1, its unreadable answers, counts as one more move.
+    """
+    if len(moves) == 1:
+        return moves[0]
+    total = np.zeros((*moves.shape[1:-1], moves.shape[-1] + 1))
+    for turn, view in enumerate(np.asarray(moves, np.float64)):
+        places = symmetry_table(size)[INVERSE_SYMMETRY[turn]][:-1]  # where each turned point belongs
+        total[..., places] += view**VIEWS_POWER
+        total[..., -1] += np.maximum(1.0 - view.sum(-1), 0.0) ** VIEWS_POWER
+    joined = (total / len(moves)) ** (1 / VIEWS_POWER)
+    return (joined / joined.sum(-1, keepdims=True))[..., :-1]
 
 
 def load_go_model(folder: str | Path) -> GoModel:

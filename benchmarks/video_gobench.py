@@ -27,7 +27,7 @@ from agents.elo import wilson
 from agents.standings import read_standings
 from benchmarks.report import Parser, benchmark, check_states_fit, percent, show, write
 from envs.errors import UserError
-from envs.go.batch import INVERSE_SYMMETRY, Positions, replay, symmetry_table
+from envs.go.batch import Positions, replay
 from envs.go.renderer import renderer_for, turn_frames
 from train.data.go_games import ASSETS
 
@@ -71,21 +71,20 @@ def load_states(path: Path = ASSETS / "go9" / "bench.npz", limit: int | None = N
 
 
 def move_probabilities(model: Any, positions: Positions, reader: str, symmetries: int, batch: int = 200) -> np.ndarray:
-    """The agent's move distribution (P, N*N + 1), averaged over `symmetries` (1 or 8) of the picture."""
+    """The agent's move distribution (P, N*N + 1), of `symmetries` (1 or 8) of the picture together."""
+    from agents.go_agent import join_views
+
     geometry = model.geometry
     render = renderer_for(geometry)
     parts = []
     for start in range(0, len(positions.to_move), batch):
         frames = render(positions.take(slice(start, start + batch)))
-        total = 0.0
+        views = []
         for turn in range(symmetries):
             turned = torch.from_numpy(turn_frames(frames, turn, geometry))
-            moves = model.move_probabilities(turned, reader, keep=None).numpy()  # no code is left out of a sample
-            places = symmetry_table(geometry.size)[INVERSE_SYMMETRY[turn]][:-1]
-            back = np.empty_like(moves)
-            back[:, places] = moves
-            total = total + back / symmetries
-        parts.append(total)
+            # no code is left out of a sample
+            views.append(model.move_probabilities(turned, reader, keep=None).numpy())
+        parts.append(join_views(np.stack(views), geometry.size))
     return np.concatenate(parts)
 
 

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from agents.checkpoint import CheckpointError, save_checkpoint
-from agents.go_agent import GoAgent, GoModel, load_go_model, save_go_model
+from agents.go_agent import GoAgent, GoModel, join_views, load_go_model, save_go_model
 from envs.errors import UserError
 from envs.go.batch import legal_moves, transform, transform_points
 from envs.go.renderer import BoardGeometry, renderer_for
@@ -76,6 +76,18 @@ def gap(agent: GoAgent, symmetry: int) -> float:
     places = transform_points(np.arange(SIZE * SIZE + 1), symmetry, SIZE)
     pairs = zip(frames, turned, strict=True)
     return max(float(abs(agent.probabilities(b)[places] - agent.probabilities(a)).max()) for a, b in pairs)
+
+
+def test_views_are_joined_by_what_most_of_them_see() -> None:
+    center, corner = 4, 0
+    views = np.zeros((8, 10))
+    views[:, center] = 0.6  # the same point under every symmetry
+    views[0, corner] = 0.3  # one view alone sees this one, and all leave the rest unread
+    joined = join_views(views, 3)
+    assert joined[center] > 0.6 and 0 < joined[corner] < 0.3 / 8
+    assert joined.sum() < 0.999  # what no view can read stays unread
+    np.testing.assert_array_equal(join_views(views[:1], 3), views[0])
+    np.testing.assert_allclose(join_views(np.full((8, 10), 0.1), 3), np.full(10, 0.1), atol=1e-4)
 
 
 @pytest.mark.parametrize("symmetry", range(8))

@@ -15,7 +15,7 @@ from benchmarks import ablations, go_parts, plots, video_gobench, window
 from benchmarks.report import percent, write
 from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
 from envs.errors import UserError
-from envs.go.batch import legal_moves, replay, transform
+from envs.go.batch import legal_moves, replay, symmetry_table, transform
 from tests.go_games import WilfulModel, random_moves, random_positions
 from train.compose import CONF
 from train.data.go_games import ASSETS
@@ -135,7 +135,7 @@ def test_averaging_over_symmetries_turns_the_moves_back() -> None:
     plain = move_probabilities(model, positions, "codes", 8, batch=4)
     for symmetry in range(8):
         turned = move_probabilities(model, transform(positions, symmetry), "codes", 8)
-        places = video_gobench.symmetry_table(3)[symmetry][:-1]
+        places = symmetry_table(3)[symmetry][:-1]
         np.testing.assert_allclose(turned[:, places], plain, atol=1e-5)
     assert not np.allclose(move_probabilities(model, positions, "codes", 1), plain, atol=1e-3)
 

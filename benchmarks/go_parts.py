@@ -20,8 +20,8 @@ import torch
 from agents.elo import wilson
 from benchmarks.report import Parser, benchmark, percent, show, write
 from train.data.go_games import GoDataConfig, GoVideo
+from train.data.go_measures import boards_exact
 from train.stages import minibatches
-from train.tokenizer import boards_exact
 
 
 @torch.inference_mode()
@@ -39,15 +39,16 @@ def measure(model: Any, clips: int, split: str = "test") -> dict[str, Any]:
         done += len(frames)
         first, after = frames[:, 0], frames[:, 1]
         rebuilt = world.tokenizer.decode(world.tokenizer.encode(frames[:, 1:]))[:, 0]
-        counts["boards_exact"] += int(boards_exact(after, rebuilt, geometry).sum())
+        counts["boards_exact"] += int(boards_exact(after.numpy(), rebuilt.numpy(), geometry).sum())
         codes = world.dynamics.encode(frames)[:, 0]  # (B, 1)
         used += codes.flatten().bincount(minlength=len(used))
         vectors = world.tokenizer.vectors(world.tokenizer.encode(first)).flatten(1, 2)
         read = head(codes, head.tokens_at(vectors, codes)).argmax(-1)[:, 0]
         counts["code_to_move"] += int((read == truth).sum())
         painted = world.dynamics.decode(first, codes[:, None])[:, -1]
-        counts["painted_exact"] += int(boards_exact(after, painted, geometry).sum())
-        counts["foreseen_exact"] += int(boards_exact(after, model.following(first, codes[:, 0]), geometry).sum())
+        counts["painted_exact"] += int(boards_exact(after.numpy(), painted.numpy(), geometry).sum())
+        foreseen = model.following(first, codes[:, 0])
+        counts["foreseen_exact"] += int(boards_exact(after.numpy(), foreseen.numpy(), geometry).sum())
     usage = sorted(used.tolist(), reverse=True)
     return {**counts, "clips": len(moves), "split": split, "codes_used": int((used > 0).sum()), "code_usage": usage}
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from agents.checkpoint import save_checkpoint
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
-from train.data.go_games import BoardClips, GoVideo
-from train.stages import StageConfig, begin_with, check_boards, generator, minibatches, plain, sized
-from train.tokenizer import boards_exact
+from train.data.video import Clips
+from train.stages import (
+    Figures,
+    StageConfig,
+    as_values,
+    begin_with,
+    check_frames,
+    forward_flops,
+    generator,
+    minibatches,
+    sized,
+)
 
 
 @dataclass(kw_only=True)
@@ -32,65 +40,42 @@ class DynamicsStage:
 
     def __init__(self, config: DynamicsStageConfig) -> None:
         self.config = config = replace(config, model=sized(config.model, config.data))
-        check_boards(config, self.name)
+        check_frames(config, self.name)
         self.model: nn.Module = LatentDynamicsModel(config.model)
         begin_with(self.model, config.inputs, self.name)
-        self.train = GoVideo(config.data, "train")
-        self.validation = GoVideo(config.data, "validation")
+        self.train = config.data.video("train")
+        self.validation = config.data.video("validation")
 
-    def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> BoardClips:
+    def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> Clips:
         """`batch_size` clips."""
         return self.train.sample(generator(self.config.seed, step, micro, rank), batch_size)
 
-    def to_device(self, batch: BoardClips, device: torch.device) -> Tensor:
-        """uint8 (B, H+1, S, S, 3)."""
+    def to_device(self, batch: Clips, device: torch.device) -> Tensor:
+        """uint8 (B, H+1, h, w, 3)."""
         return batch.frames(device)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """How well a code stands for its move, measured with the moves that training never sees.
-
-        code_to_move: share of held-out clips whose move is the commonest one of their code; move_to_code: the reverse;
-        boards_exact: share whose last frame, painted from the first frame and the codes, reads back exactly.
-        """
+        """How much codes tell of what was done, which training never sees, and how well the clip's end is painted."""
         assert isinstance(model, LatentDynamicsModel)
-        clips, moves = self.validation.sweep(self.config.evaluate_clips)
+        clips, done = self.validation.sweep(self.config.evaluate_clips)
         device = next(model.parameters()).device
-        codes, exact = [], []
+        codes, figures = [], Figures()
         for frames in minibatches(clips.frames()):
             said = model.encode(frames.to(device))
             painted = model.decode(frames[:, 0].to(device), said)[:, -1].cpu()
-            codes.append(said[:, -1, 0].cpu().numpy())
-            exact.append(boards_exact(frames[:, -1], painted, self.train.geometry))
-        said_codes = np.concatenate(codes)
-        return {
-            "code_to_move": commonest_share(said_codes, moves),
-            "move_to_code": commonest_share(moves, said_codes),
-            "codes_used": float(len(np.unique(said_codes))),
-            "boards_exact": float(np.concatenate(exact).mean()),
-        }
+            codes.append(said.cpu().numpy())
+            figures.add(self.validation.compare(frames[:, -1], painted))
+        return self.validation.compare_codes(np.concatenate(codes), done) | figures.means()
 
     def flops_per_sample(self) -> float:
         """Forward and backward of one clip."""
-        size = self.config.model.frame_size
-        clip = torch.zeros(1, self.config.data.horizon + 1, size, size, 3, device=next(self.model.parameters()).device)
-        with FlopCounterMode(display=False) as counter:
-            self.model(clip)
-        return 3.0 * counter.get_total_flops()
+        return 3.0 * forward_flops(self.model, self.config.data, self.config.data.horizon + 1)
 
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
         """A checkpoint that `train.stages.load_dynamics` reads."""
         config = {
             "kind": "dynamics",
-            "model": plain(asdict(self.config.model)),
-            "data": plain(asdict(self.config.data)),
+            "model": as_values(self.config.model),
+            "data": as_values(self.config.data),
         }
         save_checkpoint(folder, config, model.state_dict(), metrics=metrics)
-
-
-def commonest_share(keys: np.ndarray, values: np.ndarray) -> float:
-    """Share of pairs whose value is the commonest one of their key: 1 where a key tells its value."""
-    pairs, counts = np.unique(np.stack([keys, values]), axis=1, return_counts=True)
-    best: dict[int, int] = {}
-    for key, count in zip(pairs[0], counts, strict=True):
-        best[int(key)] = max(best.get(int(key), 0), int(count))
-    return sum(best.values()) / len(keys)

@@ -11,7 +11,8 @@ from agents.go_agent import GoModel, save_go_model
 from agents.videoworld.config import InverseDynamicsConfig, WorldConfig
 from agents.videoworld.inverse_dynamics import InverseDynamics
 from agents.videoworld.transformer import VideoTransformer
-from train.stages import Inputs, geometry_of, load_dynamics, load_part, load_tokenizer, require_boards, restore
+from envs.go.renderer import BoardGeometry
+from train.stages import Inputs, frame_spec_of, load_dynamics, load_part, load_tokenizer, require_frames, restore
 
 _RUN = ("steps", "minutes", "command", "machine")  # what is kept of a run that another one went on from
 STAGES = ("tokenizer", "dynamics", "world", "inverse_dynamics")
@@ -30,9 +31,10 @@ def export_go_agent(folders: dict[str, Path], target: Path) -> None:
     """
     inputs = Inputs(**{name: str(folder) for name, folder in folders.items()})
     parts = {name: load_part(inputs, name) for name in STAGES}
-    world, geometry = parts["world"], geometry_of(parts["world"])
+    world, geometry = parts["world"], frame_spec_of(parts["world"])
     for part in parts.values():
-        require_boards(part, geometry, f"{world.folder} knows", "export stages that learned from the same data")
+        require_frames(part, geometry, f"{world.folder} knows", "export stages that learned from the same data")
+    assert isinstance(geometry, BoardGeometry), "a Go agent looks at boards"
     transformer = restore(world, WorldConfig, VideoTransformer)
     inverse = restore(parts["inverse_dynamics"], InverseDynamicsConfig, InverseDynamics)
     metrics = {name: _history(folders[name]) | part.metrics for name, part in parts.items()}

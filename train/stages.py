@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,8 +12,7 @@ from torch import nn
 
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig
 from envs.errors import UserError
-from envs.go.renderer import BoardGeometry
-from train.data.go_games import GoDataConfig
+from train.data.video import FrameSpec, VideoConfig, frame_spec_from
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +56,7 @@ class Inputs:
 class StageConfig:
     """Settings all stages have."""
 
-    data: GoDataConfig
+    data: VideoConfig
     inputs: Inputs = field(default_factory=Inputs)
     seed: int = 0
     # Held-out clips measured at an evaluation
@@ -83,14 +82,13 @@ def frozen(module: M) -> M:
     return module.eval().requires_grad_(False)
 
 
-def sized(config: C, data: GoDataConfig) -> C:
+def sized(config: C, data: VideoConfig) -> C:
     """Settings of a tokenizer or dynamics model for the frames that `data` draws; or UserError."""
+    height, width = data.frame_spec.frame_shape
     try:
-        return replace(config, frame_size=data.geometry.frame_size)
+        return replace(config, frame_size=height if height == width else (height, width))
     except ValueError as error:
-        boards = f"{data.size}x{data.size} boards of style {data.style} with data.cell={data.cell}"
-        cure = "choose another data.cell, or data.style=paper for the published 256 px"
-        raise UserError(f"{boards} do not fit: {error}; {cure}") from error
+        raise UserError(f"{data.frame_spec.words} do not fit: {error}; {data.cure}") from error
 
 
 def load_part(inputs: Inputs, stage: str) -> Checkpoint:
@@ -118,7 +116,7 @@ def _part_config(config: dict[str, Any], stage: str, folder: Path) -> dict[str, 
     kind = config.get("kind")
     if kind == KIND:
         try:
-            return {"kind": stage, "model": config[stage], "geometry": config["frames"]}
+            return {"kind": stage, "model": config[stage], "frames": config["frames"]}
         except KeyError as error:
             raise _not_described(folder, stage, error) from error
     if kind != stage:
@@ -149,35 +147,31 @@ def restore(part: Checkpoint, settings: type[Any], network: Callable[[Any], M]) 
     return module
 
 
-def geometry_of(part: Checkpoint) -> BoardGeometry:
-    """The boards a checkpoint was trained on; CheckpointError if it does not say."""
+def frame_spec_of(part: Checkpoint) -> FrameSpec:
+    """The frames a checkpoint was trained on; CheckpointError if it does not say."""
     try:
-        values = part.config["geometry"] if "geometry" in part.config else part.config["data"]
-        geometry = BoardGeometry(values["size"], values["style"], values["cell"])
-        pixels = part.config["model"].get("frame_size", geometry.frame_size)
-        if pixels != geometry.frame_size:
-            raise ValueError(f"frames of {pixels} px for boards of {geometry.frame_size} px")
-        return geometry
+        spec = frame_spec_from(part.config["frames"] if "frames" in part.config else part.config["data"])
+        size = part.config["model"].get("frame_size", spec.frame_shape)
+        shape = (size, size) if isinstance(size, int) else tuple(size)
+        if shape != spec.frame_shape:
+            raise ValueError(f"frames of {shape} px for {spec.words}, which have {spec.frame_shape}")
+        return spec
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _not_described(part.folder, part.config["kind"], error) from error
 
 
-def require_boards(part: Checkpoint, wanted: BoardGeometry, asker: str, cure: str) -> None:
+def require_frames(part: Checkpoint, wanted: FrameSpec, asker: str, cure: str) -> None:
     """UserError "X knows 8x8 boards ..., but ASKER 9x9 boards ...: CURE" if a checkpoint was trained on others.
 
     The size of the frames would not tell: boards of 8 and 9 points have the same.
     """
-    known = geometry_of(part)
-    if (known.size, known.style, known.pitch) != (wanted.size, wanted.style, wanted.pitch):
-        raise UserError(f"{part.folder} knows {_boards(known)}, but {asker} {_boards(wanted)}: {cure}")
+    known = frame_spec_of(part)
+    if known.words != wanted.words:
+        raise UserError(f"{part.folder} knows {known.words}, but {asker} {wanted.words}: {cure}")
 
 
-def _boards(geometry: BoardGeometry) -> str:
-    return f"{geometry.size}x{geometry.size} boards of style {geometry.style} with {geometry.pitch} px a point"
-
-
-def check_boards(config: StageConfig, *stages: str) -> None:
-    """UserError if a checkpoint given for one of these stages knows other boards than `config.data` draws."""
+def check_frames(config: StageConfig, *stages: str) -> None:
+    """UserError if a checkpoint given for one of these stages knows other frames than `config.data` draws."""
     from agents.checkpoint import Checkpoint, load_config
 
     for stage in stages:
@@ -185,7 +179,7 @@ def check_boards(config: StageConfig, *stages: str) -> None:
             folder = config.inputs.folder(stage)
             part = Checkpoint(_part_config(load_config(folder), stage, folder), {}, folder=folder)
             cure = f"give another inputs.{stage}, or other data"
-            require_boards(part, config.data.geometry, "this run draws", cure)
+            require_frames(part, config.data.frame_spec, "this run draws", cure)
 
 
 def begin_with(module: nn.Module, inputs: Inputs, stage: str) -> None:
@@ -213,11 +207,38 @@ def load_dynamics(inputs: Inputs) -> LatentDynamicsModel:
     return frozen(restore(load_part(inputs, "dynamics"), DynamicsConfig, LatentDynamicsModel))
 
 
+class Figures:
+    """Figures of many frames, collected batch by batch."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = {}
+
+    def add(self, figures: dict[str, np.ndarray]) -> None:
+        """More figures (N,) by name."""
+        for name, values in figures.items():
+            self._parts.setdefault(name, []).append(np.asarray(values, float))
+
+    def means(self) -> dict[str, float]:
+        """The mean of each over all frames."""
+        return {name: float(np.concatenate(parts).mean()) for name, parts in self._parts.items()}
+
+
+def forward_flops(model: nn.Module, data: VideoConfig, length: int) -> float:
+    """Arithmetic of one forward pass over a clip of `length` frames."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    clip = torch.zeros(1, length, *data.frame_spec.frame_shape, 3, device=next(model.parameters()).device)
+    with FlopCounterMode(display=False) as counter:
+        model(clip)
+    return float(counter.get_total_flops())
+
+
 def minibatches(frames: Tensor, size: int = 250) -> list[Tensor]:
     """Cut along the first dimension, for evaluation in bounded memory."""
     return list(frames.split(size))
 
 
-def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Tuples as lists, so that YAML stays plain."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+def as_values(config: Any) -> dict[str, Any]:
+    """A dataclass as plain values; tuples become lists, so that YAML stays plain."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config).items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,17 +15,17 @@ from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer
 from envs.errors import UserError
-from train.data.go_games import BoardClips, GoVideo
+from train.data.video import Clips
 from train.stages import (
     StageConfig,
+    as_values,
     begin_with,
-    check_boards,
+    check_frames,
     frozen,
     generator,
     load_dynamics,
     load_tokenizer,
     minibatches,
-    plain,
 )
 
 
@@ -36,18 +36,30 @@ class WorldStageConfig(StageConfig):
     model: WorldConfig
 
 
+@dataclass(frozen=True)
+class Watched:
+    """All that the world model gets to see: frames uint8 (B, H+1, h, w, 3) and sentences (B, D) or None."""
+
+    frames: Tensor
+    instructions: Tensor | None = None
+
+
 class WorldLearner(nn.Module):
-    """The transformer behind its frozen eyes: frames uint8 (B, H+1, S, S, 3) -> loss."""
+    """The transformer behind its frozen eyes: what was watched -> loss."""
 
     def __init__(self, tokenizer: FrameTokenizer, dynamics: LatentDynamicsModel, config: WorldConfig) -> None:
         super().__init__()
         self.tokenizer, self.dynamics = frozen(tokenizer), frozen(dynamics)
-        spatial = config.code_readout == "spatial"
+        spatial, parts = config.code_readout == "spatial", dynamics.n_codes
+        # Changes that are foretold before the next frame
+        self.ahead = 1 if parts > 1 else max(config.codes, 1)
         self.transformer = VideoTransformer(
             replace(
                 config,
                 grid=tokenizer.grid,
                 frame_levels=tokenizer.levels,
+                codes=min(config.codes, 1) * parts if parts > 1 else config.codes,
+                parts=parts,
                 places=dynamics.n_where if spatial else 1,
                 whats=dynamics.n_what if spatial else dynamics.codebook_size,
             )
@@ -60,24 +72,24 @@ class WorldLearner(nn.Module):
         self.dynamics.eval()
         return self
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, watched: Watched) -> tuple[Tensor, dict[str, Tensor]]:
         """Frames to ids and codes, and the transformer's loss on them; with an outlook, the video's end stands last.
 
-        With K > 1 codes the first frame alone is known, the K changes after it give its codes, and the second frame is
-        to be drawn.
+        Where several changes are foretold the first frame alone is known, the changes after it give its codes, and the
+        second frame is to be drawn.
         """
-        c = self.transformer.config
+        c, frames = self.transformer.config, watched.frames
         end = self.tokenizer.encode(frames[:, -1:])[:, 0] if c.outlook else None
         frames = frames[:, :-1] if c.outlook else frames
         count = len(frames) if not c.codes else max(1, round(len(frames) * c.frame_share))
         nothing = torch.zeros(len(frames), frames.shape[1] - 1, 0, dtype=torch.long, device=frames.device)
         codes = self.dynamics.encode(frames) if c.codes else nothing
-        if c.codes > 1:
+        if self.ahead > 1:
             codes = codes[:, : c.codes, 0][:, None]  # (B, 1, K)
             frames = frames[:, :2]
         ids = self.tokenizer.encode(frames[:, :-1])
         last = self.tokenizer.encode(frames[:count, -1:])[:, 0]
-        return self.transformer(ids, codes, last, end=end)
+        return self.transformer(ids, codes, last, watched.instructions, end=end)
 
 
 class WorldStage:
@@ -87,48 +99,53 @@ class WorldStage:
 
     def __init__(self, config: WorldStageConfig) -> None:
         self.config = config
-        if config.model.codes > 1 and config.data.horizon != config.model.codes:
-            raise UserError(
-                f"{config.model.codes} codes tell of as many changes, but data.horizon is {config.data.horizon}: "
-                f"set data.horizon={config.model.codes}"
-            )
-        check_boards(config, "tokenizer", "dynamics", self.name)
+        check_frames(config, "tokenizer", "dynamics", self.name)
         tokenizer, dynamics = load_tokenizer(config.inputs), load_dynamics(config.inputs)
         model = WorldLearner(tokenizer, dynamics, config.model)
+        ahead = model.ahead
+        if ahead > 1 and config.data.horizon != ahead:
+            raise UserError(
+                f"{config.model.codes} codes tell of {ahead} changes, but data.horizon is {config.data.horizon}: "
+                f"set data.horizon={ahead}"
+            )
         begin_with(model.transformer, config.inputs, self.name)
         self.model: nn.Module = model
-        self.train = GoVideo(config.data, "train")
-        self.validation = GoVideo(config.data, "validation")
+        self.train = config.data.video("train")
+        self.validation = config.data.video("validation")
         self.tokens_per_sample = config.data.horizon * model.transformer.config.frame_tokens
 
-    def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> BoardClips:
+    def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> Clips:
         """`batch_size` clips: positions to draw, without moves, labels or results."""
         rng = generator(self.config.seed, step, micro, rank)
         return self.train.sample(rng, batch_size, ending=self.config.model.outlook)
 
-    def to_device(self, batch: BoardClips, device: torch.device) -> Tensor:
-        """uint8 (B, H+1, S, S, 3): all the model gets to see."""
-        return batch.frames(device)
+    def to_device(self, batch: Clips, device: torch.device) -> Watched:
+        """All the model gets to see."""
+        return Watched(batch.frames(device), batch.instructions(device))
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """The training losses and accuracies on held-out clips."""
         clips, _ = self.validation.sweep(self.config.evaluate_clips, ending=self.config.model.outlook)
         device = next(model.parameters()).device
         sums: dict[str, float] = {}
-        parts = minibatches(clips.frames())
-        for frames in parts:
-            for name, value in model(frames.to(device))[1].items():
+        told = clips.instructions(device)
+        parts = [Watched(frames.to(device)) for frames in minibatches(clips.frames())]
+        if told is not None:
+            parts = [replace(part, instructions=rows) for part, rows in zip(parts, minibatches(told), strict=True)]
+        for part in parts:
+            for name, value in model(part)[1].items():
                 sums[name] = sums.get(name, 0.0) + float(value) / len(parts)
         return sums
 
     def flops_per_sample(self) -> float:
         """The frozen models forward, the transformer forward and backward."""
-        count, size = 8, self.config.data.geometry.frame_size
+        device, count = next(self.model.parameters()).device, 8
         length = self.config.data.horizon + 1 + self.config.model.outlook
-        frames = torch.zeros(count, length, size, size, 3, dtype=torch.uint8)
-        frames = frames.to(next(self.model.parameters()).device)
+        shape = (count, length, *self.config.data.frame_spec.frame_shape, 3)
+        told = torch.zeros(count, self.config.model.instruction_dim, device=device)
+        watched = Watched(torch.zeros(shape, dtype=torch.uint8, device=device), told if told.shape[1] else None)
         with FlopCounterMode(display=False) as counter:
-            self.model(frames)
+            self.model(watched)
         own = sum(counter.get_flop_counts()["WorldLearner.transformer"].values())
         return (counter.get_total_flops() + 2.0 * own) / count
 
@@ -137,7 +154,7 @@ class WorldStage:
         assert isinstance(model, WorldLearner)
         config = {
             "kind": "world",
-            "model": plain(asdict(model.transformer.config)),
-            "data": plain(asdict(self.config.data)),
+            "model": as_values(model.transformer.config),
+            "data": as_values(self.config.data),
         }
         save_checkpoint(folder, config, model.transformer.state_dict(), metrics=metrics)

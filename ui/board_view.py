@@ -9,8 +9,8 @@ import pygame
 
 from agents.agent import Candidate
 from envs.go.coords import GTP_COLUMNS
-from envs.go.renderer import star_points
 from envs.go.rules import BLACK, EMPTY, NO_POINT, GoGame
+from envs.go.tiles import star_points
 from ui.theme import Colour, Theme
 from ui.widgets import board_surface, disc_surface, draw_ring, draw_text, shadow_surface, stone_surface, text_surface
 

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from envs.errors import UserError
 from envs.go.coords import GTP_COLUMNS, gtp_to_point, point_to_gtp
-from envs.go.renderer import star_points
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, colour_name
+from envs.go.tiles import star_points
 from ui.keymap import GAME_KEYS, Binding, action_for_word
 from ui.match import INFO, RESULT, WARNING, Match
 from ui.thoughts import rejection_clause

@@ -31,6 +31,27 @@ class ModelConfig:
         """Raise ValueError for numbers that do not fit together."""
 
 
+class FrameConfig(ModelConfig):
+    """What the settings of models that look at pixels share."""
+
+    frame_size: int | tuple[int, int]
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Height and width of a frame, px."""
+        size = self.frame_size
+        return (size, size) if isinstance(size, int) else size
+
+    def squares(self, side: int) -> tuple[int, int]:
+        """(rows, columns) of squares of `side` px in a frame."""
+        return self.frame_shape[0] // side, self.frame_shape[1] // side
+
+    def check_squares(self, side: int) -> None:
+        """ValueError unless frames are made of squares of `side` px."""
+        fits = all(length > 0 and length % side == 0 for length in self.frame_shape)
+        require(fits, f"frame_size {self.frame_size} must be a multiple of {side} px")
+
+
 def require(condition: bool, message: str) -> None:
     """Raise ValueError(message) unless `condition` holds."""
     if not condition:
@@ -38,10 +59,10 @@ def require(condition: bool, message: str) -> None:
 
 
 @dataclass(frozen=True)
-class TokenizerConfig(ModelConfig):
+class TokenizerConfig(FrameConfig):
     """Numbers of the FrameTokenizer. Grid side = frame_size / patch / 2 ** (len(multipliers) - 1) / parts."""
 
-    frame_size: int = 80  # px, square frames
+    frame_size: int | tuple[int, int] = 80  # px: the side of a square frame, or its height and width
     patch: int = 8  # px; side of the squares the stem cuts the frame into (1: the published 3x3 stem)
     width: int = 96  # channels, times the multiplier of each level
     multipliers: tuple[int, ...] = (1,)  # one level each, a factor 2 in resolution between levels
@@ -84,8 +105,7 @@ class TokenizerConfig(ModelConfig):
     @property
     def code_grid(self) -> tuple[int, int]:
         """(h, w) of the grid that codes are made on: that of the tokens' parts."""
-        side = self.frame_size // (self.patch * 2 ** (len(self.multipliers) - 1))
-        return side, side
+        return self.squares(self.patch * 2 ** (len(self.multipliers) - 1))
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -93,30 +113,31 @@ class TokenizerConfig(ModelConfig):
         return self.code_grid[0] // self.parts, self.code_grid[1] // self.parts
 
     def check(self) -> None:
-        square = self.patch * 2 ** (len(self.multipliers) - 1) * self.parts
-        require(self.frame_size % square == 0, f"frame_size {self.frame_size} must be a multiple of {square} px")
+        self.check_squares(self.patch * 2 ** (len(self.multipliers) - 1) * self.parts)
         require(self.kernel in (1, 3), f"kernel must be 1 or 3, not {self.kernel}")
 
 
 @dataclass(frozen=True)
-class DynamicsConfig(ModelConfig):
+class DynamicsConfig(FrameConfig):
     """Numbers of the LatentDynamicsModel. Grid side = frame_size / patch / 2 ** (len(multipliers) - 1).
 
     `readout` picks how a change becomes a code: "where_what" is a place on the grid and a small FSQ code pooled there;
-    "query" is the published causal 3-D network with one learned query per step and a large FSQ code.
+    "motion" is `parts` FSQ codes of the whole picture; "query" is the published causal 3-D network with one learned
+    query per step and a large FSQ code.
     """
 
-    frame_size: int = 80  # px, square frames
+    frame_size: int | tuple[int, int] = 80  # px: the side of a square frame, or its height and width
     horizon: int = 1  # H: a clip has H + 1 frames and gets H codes
     readout: str = "where_what"
+    parts: int = 1  # motion: codes a step, each with `levels`
     patch: int = 8  # px; the stem's squares (query: 1)
     width: int = 64  # channels, times the multiplier of each level
     multipliers: tuple[int, ...] = (1,)
-    blocks: int = 2  # where_what: residual blocks of the encoder per level; query: of both networks per stack
-    paint_blocks: int = 5  # where_what: residual blocks of the painter, all at the stem's resolution
+    blocks: int = 2  # residual blocks of the encoder per level; query: of both networks per stack
+    paint_blocks: int = 5  # but query: residual blocks of the painter, all at the stem's resolution
     groups: int = 0  # of the GroupNorms; 0: every position by itself
     levels: tuple[int, ...] = (4,)  # FSQ levels of a code, or of its `what`
-    whiten: bool = False  # where_what: decorrelate the content, for grids so coarse that a place leaves much to be said
+    whiten: bool = False  # but query: decorrelate the numbers before they are rounded
     temperature: float = 1.0  # where_what: of the soft place behind the straight-through gradient
     noise: float = 0.0  # where_what: scale of the Gumbel noise on the place's logits in training
     changed: float = 10.0  # extra loss weight of pixels that change between frames
@@ -144,13 +165,13 @@ class DynamicsConfig(ModelConfig):
     @property
     def grid(self) -> tuple[int, int]:
         """(h, w) of the grid that places are chosen on."""
-        side = self.frame_size // (self.patch * 2 ** (len(self.multipliers) - 1))
-        return side, side
+        return self.squares(self.patch * 2 ** (len(self.multipliers) - 1))
 
     def check(self) -> None:
-        square = self.patch * 2 ** (len(self.multipliers) - 1)
-        require(self.readout in ("query", "where_what"), f"readout must be query or where_what, not {self.readout!r}")
-        require(self.frame_size % square == 0, f"frame_size {self.frame_size} must be a multiple of {square} px")
+        known = ("where_what", "motion", "query")
+        require(self.readout in known, f"readout is {self.readout!r}: choose {', '.join(known)}")
+        require(self.readout == "motion" or self.parts == 1, f"readout={self.readout} has 1 part, not {self.parts}")
+        self.check_squares(self.patch * 2 ** (len(self.multipliers) - 1))
         require(self.horizon >= 1, f"horizon must be at least 1, not {self.horizon}")
 
 
@@ -182,7 +203,8 @@ class WorldConfig(ModelConfig):
     # Set from the tokenizer and the dynamics model when the world is built:
     grid: tuple[int, int] = (5, 5)  # tokens of a frame
     frame_levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)
-    codes: int = 1  # K latent codes a step, of the next K changes; 0: predict frames without codes (ablation)
+    codes: int = 1  # K latent codes a step, of the next K / parts changes; 0: predict frames without codes (ablation)
+    parts: int = 1  # codes of one change
     places: int = 25  # what a code can be: where * what; 1 place for codes without a location
     whats: int = 64
 
@@ -235,10 +257,11 @@ class WorldConfig(ModelConfig):
         require(self.frame_decoding == "parallel" or (self.frame_attention == "causal" and not self.stem_blocks),
                 "frame_decoding=causal needs frame_attention=causal and stem_blocks=0, or tokens would see those they predict")  # fmt: skip
         require(0 < self.frame_share <= 1, f"frame_share is {self.frame_share}: choose a share above 0, up to 1")
-        require(self.codes <= 1 or self.history == 1,
+        require(self.codes <= self.parts or self.history == 1,
                 f"codes={self.codes} look ahead of the next frame, so history must be 1, not {self.history}")  # fmt: skip
-        require(spatial or self.codes <= 1 or self.frame_share == 1,
-                f"several codes read one after another need frame_share=1, not {self.frame_share}")  # fmt: skip
+        require(not self.codes or self.codes % self.parts == 0,
+                f"codes={self.codes} are no whole number of changes of {self.parts} parts")  # fmt: skip
+        require(self.parts == 1 or self.code_readout == "last", "changes of several parts need code_readout=last")
 
 
 @dataclass(frozen=True)
@@ -251,6 +274,23 @@ class InverseDynamicsConfig(ModelConfig):
     places: int = 25
     what_levels: tuple[int, ...] = (4, 4, 4)
     frame_levels: int = 6  # digits of a frame token, of which the head sees the one at the code's place
+
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "tiny": {"width": 32},
+        "small": {},
+        "base": {"width": 512},
+        "paper": {"width": 512},
+    }
+
+
+@dataclass(frozen=True)
+class InverseMotionConfig(ModelConfig):
+    """Numbers of the head that turns motion codes into a robot's actions."""
+
+    width: int = 256  # of the two hidden layers
+    steps: int = 4  # actions that make a change
+    # Set from the dynamics model:
+    numbers: int = 8  # of a change's code vectors
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"width": 32},

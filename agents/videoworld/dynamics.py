@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from agents.videoworld.causal3d import ClipDecoder, ClipEncoder
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.layers import Quantizer, full_precision, to_float, to_uint8
+from agents.videoworld.motion import MotionCodes
 from agents.videoworld.query_transformer import QueryReadout
 from agents.videoworld.where_what import WhereWhat
 
@@ -17,7 +18,7 @@ from agents.videoworld.where_what import WhereWhat
 class QueryCodes(nn.Module):
     """The published network: causal 3-D encoder, one learned query per step, FSQ, causal 3-D decoder.
 
-    `where` is always 0. Unlike WhereWhat it paints the first frame too, and a code may carry a trace of later frames:
+    Unlike WhereWhat it paints the first frame too, and a code may carry a trace of later frames:
     the encoder's last norm pools its statistics over the clip (causal3d.py).
     """
 
@@ -28,36 +29,40 @@ class QueryCodes(nn.Module):
         self.quantizer = Quantizer(c.levels, c.widths[-1])
         self.decoder = ClipDecoder(c)
 
-    def forward(self, clip: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """Clip (B, H+1, 3, h, w) -> painted clip of the same shape, codes (B, H, 1)."""
         features, lead_in = self.encoder(clip.transpose(1, 2))
-        said, what = self.quantizer(self.readout(features))  # (B, H, C), (B, H)
-        return self.decoder(lead_in, said).transpose(1, 2), torch.zeros_like(what), what
+        said, codes = self.quantizer(self.readout(features))  # (B, H, C), (B, H)
+        return self.decoder(lead_in, said).transpose(1, 2), codes[..., None]
 
-    def read(self, clip: Tensor) -> tuple[Tensor, Tensor]:
-        what = self.quantizer(self.readout(self.encoder(clip.transpose(1, 2))[0]))[1]
-        return torch.zeros_like(what), what
+    def read(self, clip: Tensor) -> Tensor:
+        """Clip (B, H+1, 3, h, w) -> codes (B, H, 1), without painting."""
+        return self.quantizer(self.readout(self.encoder(clip.transpose(1, 2))[0]))[1][..., None]
 
-    def paint(self, first: Tensor, where: Tensor, what: Tensor) -> Tensor:
+    def paint(self, first: Tensor, codes: Tensor) -> Tensor:
+        """First frame (B, 3, h, w) and codes (B, H, 1) -> clip (B, H+1, 3, h, w)."""
         lead_in = self.encoder.lead_in(first[:, :, None])
-        return self.decoder(lead_in, self.quantizer.lookup(what)).transpose(1, 2)
+        return self.decoder(lead_in, self.quantizer.lookup(codes[..., 0])).transpose(1, 2)
 
 
 class LatentDynamicsModel(nn.Module):
-    """Clip of H+1 frames <-> H latent codes.
+    """Clip of H+1 frames <-> H x K latent codes. A where-what code is where * n_what + what, its place row-major.
 
-    Clips are (B, H+1, h, w, 3), uint8 or float in [-1, 1]; h = w = config.frame_size, H = config.horizon (the
-    where-what read-out takes any H). Codes are (B, H, K) int64 in [0, codebook_size), K = n_codes = 1; the code of step
-    k depends on frames 0..k only. `forward` trains, `encode` and `decode` serve.
+    Clips are (B, H+1, h, w, 3), uint8 or float in [-1, 1]; (h, w) = config.frame_shape, H = config.horizon (the
+    where-what and the motion read-out take any H). Codes are (B, H, K) int64 in [0, codebook_size), K = n_codes; those
+    of step k depend on frames 0..k only. `forward` trains, `encode` and `decode` serve.
     """
 
     def __init__(self, config: DynamicsConfig):
         super().__init__()
         self.config = config
-        self.n_codes = 1
+        self.n_codes = config.parts
         self.n_what = math.prod(config.levels)
         self.n_where = math.prod(config.grid) if config.readout == "where_what" else 1
         self.codebook_size = self.n_where * self.n_what
-        self.net: WhereWhat | QueryCodes = WhereWhat(config) if config.readout == "where_what" else QueryCodes(config)
+        nets: dict[str, type[WhereWhat | MotionCodes | QueryCodes]]
+        nets = {"where_what": WhereWhat, "motion": MotionCodes, "query": QueryCodes}
+        self.net = nets[config.readout](config)
 
     def forward(self, clip: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Reconstruction loss of `clip` and what to log.
@@ -66,16 +71,16 @@ class LatentDynamicsModel(nn.Module):
         no pixel is off by more than 16 grey levels, `codes` the number of different codes in the batch.
         """
         x = self._channels_first(clip)  # (B, H+1, 3, h, w)
-        painted, where, what = self.net(x)
+        painted, said = self.net(x)
         error = painted.float() - x
         changed = (x[:, 1:] != x[:, :-1]).any(2, keepdim=True)  # (B, H, 1, h, w)
         weight = 1 + self.config.changed * torch.cat([torch.zeros_like(changed[:, :1]), changed], dim=1)
-        if self.config.readout == "where_what":  # its first frame is given, not painted
+        if self.config.readout != "query":  # the first frame is given, not painted
             error, weight = error[:, 1:], weight[:, 1:]
         l1, mse = (weight * error.abs()).mean(), (weight * error.square()).mean()
         loss = self.config.l1 * l1 + self.config.mse * mse
         clean = (error.detach().abs().amax((1, 2, 3, 4)) <= 16 / 127.5).float().mean()
-        codes = self.join_codes(where, what).unique().numel()
+        codes = said.unique().numel()
         metrics = {"loss": loss, "l1": error.abs().mean(), "mse": error.square().mean(), "clean": clean}
         return loss, {**{k: v.detach() for k, v in metrics.items()}, "codes": torch.tensor(float(codes))}
 
@@ -89,25 +94,15 @@ class LatentDynamicsModel(nn.Module):
             pairs = torch.stack([clip[:, :-1], clip[:, 1:]], 2)  # (B, H, 2, h, w, 3)
             return self.encode(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2])[:, :, 0]
         with full_precision(clip):
-            where, what = self.net.read(self._channels_first(clip).float())
-        return self.join_codes(where, what)[..., None]
+            return self.net.read(self._channels_first(clip).float())
 
     @torch.no_grad()
     def decode(self, first_frame: Tensor, codes: Tensor) -> Tensor:
-        """First frame (B, h, w, 3) and codes (B, H, 1) -> clip (B, H+1, h, w, 3) uint8."""
-        where, what = self.split_codes(codes[..., 0])
-        return to_uint8(self.net.paint(self._channels_first(first_frame), where, what)).movedim(2, -1)
-
-    def split_codes(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes (...) -> where (...) in [0, n_where), row-major on config.grid, and what (...) in [0, n_what)."""
-        return codes // self.n_what, codes % self.n_what
-
-    def join_codes(self, where: Tensor, what: Tensor) -> Tensor:
-        """The inverse of split_codes."""
-        return where * self.n_what + what
+        """First frame (B, h, w, 3) and codes (B, H, K) -> clip (B, H+1, h, w, 3) uint8."""
+        return to_uint8(self.net.paint(self._channels_first(first_frame), codes)).movedim(2, -1)
 
     def _channels_first(self, frames: Tensor) -> Tensor:
-        size = self.config.frame_size
-        if tuple(frames.shape[-3:]) != (size, size, 3):
-            raise ValueError(f"frames are {tuple(frames.shape)}, but this model reads (..., {size}, {size}, 3)")
+        height, width = self.config.frame_shape
+        if tuple(frames.shape[-3:]) != (height, width, 3):
+            raise ValueError(f"frames are {tuple(frames.shape)}, but this model reads (..., {height}, {width}, 3)")
         return to_float(frames).movedim(-1, -3)

@@ -1,4 +1,4 @@
-"""InverseDynamics: the small head that says which action a latent code stands for. The only part that sees labels."""
+"""The small heads that say which actions latent codes stand for. The only parts that see labels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.videoworld.config import InverseDynamicsConfig
+from agents.videoworld.config import InverseDynamicsConfig, InverseMotionConfig
 from agents.videoworld.transformer import split_digits
 
 
@@ -56,3 +56,29 @@ class InverseDynamics(nn.Module):
         scores, codes = logprobs.topk(size if keep is None else min(keep, size))  # (B, keep)
         meaning = self(codes, self.tokens_at(vectors, codes)).softmax(-1)  # (B, keep, actions)
         return (scores.softmax(-1)[..., None] * meaning).sum(1)
+
+
+class InverseMotion(nn.Module):
+    """Code vectors of a change -> the robot's actions during it.
+
+    Vectors float (..., numbers) in [-1, 1]. Returns (..., steps, 7): six relative motions, in units of an action, and
+    the logit of the gripper's being told to open.
+    """
+
+    def __init__(self, config: InverseMotionConfig):
+        super().__init__()
+        self.config = c = config
+        self.first = nn.Linear(c.numbers, c.width)
+        self.inner = nn.Linear(c.width, c.width)
+        self.outer = nn.Linear(c.width, 7 * c.steps)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """What the actions were."""
+        x = F.silu(self.first(vectors))
+        return self.outer(F.silu(self.inner(x)) + x).unflatten(-1, (self.config.steps, 7))
+
+    @torch.no_grad()
+    def actions(self, vectors: Tensor) -> Tensor:
+        """Actions float32 (..., steps, 7) in [-1, 1], the gripper's either -1 or 1."""
+        said = self(vectors).float()
+        return torch.cat([said[..., :6].clamp(-1, 1), torch.where(said[..., 6:] > 0, 1.0, -1.0)], -1)

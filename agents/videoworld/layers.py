@@ -78,6 +78,7 @@ class Quantizer(nn.Module):
     def __init__(self, levels: tuple[int, ...], dim: int, *, whiten: bool = False, anneal: int = 0):
         super().__init__()
         self.levels, self.anneal = tuple(levels), anneal
+        self.size = math.prod(self.levels)  # how many ids there are
         n = len(self.levels)
         self.project_in: nn.Module = nn.Linear(dim, n) if dim != n else nn.Identity()
         self.project_out: nn.Module = nn.Linear(n, dim) if dim != n else nn.Identity()

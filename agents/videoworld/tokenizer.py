@@ -84,8 +84,8 @@ class FrameDecoder(nn.Module):
 class FrameTokenizer(nn.Module):
     """Frame <-> grid of FSQ ids.
 
-    Frames are (..., H, W, 3), uint8 or float in [-1, 1], with any leading dimensions, usually (B, T); H and W are
-    config.frame_size. Ids are (..., h, w) int64 in [0, codebook_size). `forward` trains, `encode` and `decode` serve.
+    Frames are (..., H, W, 3), uint8 or float in [-1, 1], with any leading dimensions, usually (B, T); (H, W) is
+    config.frame_shape. Ids are (..., h, w) int64 in [0, codebook_size). `forward` trains, `encode` and `decode` serve.
     """
 
     def __init__(self, config: TokenizerConfig):
@@ -152,9 +152,9 @@ class FrameTokenizer(nn.Module):
         return (digits * weights[:, None, None]).sum(1)
 
     def _channels_first(self, frames: Tensor) -> Tensor:
-        size = self.config.frame_size
-        if tuple(frames.shape[-3:]) != (size, size, 3):
-            raise ValueError(f"frames are {tuple(frames.shape)}, but this tokenizer reads (..., {size}, {size}, 3)")
+        height, width = self.config.frame_shape
+        if tuple(frames.shape[-3:]) != (height, width, 3):
+            raise ValueError(f"frames are {tuple(frames.shape)}, but this tokenizer reads (..., {height}, {width}, 3)")
         return to_float(frames).flatten(0, -4).movedim(-1, 1)
 
     def _quantize(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -102,8 +102,9 @@ class VideoTransformer(nn.Module):
     def __init__(self, config: WorldConfig):
         super().__init__()
         self.config = c = config
-        # Codes read in one pass have rows of their own for each of the K; read one after another they share them
-        self.slots = max(c.codes, 1) if c.code_readout == "spatial" else 1
+        # Each part of a change has rows of its own, and so has each of the K codes that are read in one pass; changes
+        # read one after another share theirs
+        self.slots = max(c.codes, 1) if c.code_readout == "spatial" else c.parts
         self.code_embedding = nn.Embedding(c.said * self.slots, c.dim)
         self.frame_embedding: nn.Module
         if c.embedding == "digits":
@@ -216,11 +217,15 @@ class VideoTransformer(nn.Module):
         reads = layout.code_reads[steps].to(hidden.device)
         picked = self.code_head(hidden[:, reads])  # (B, steps, R, ...)
         if c.code_readout == "last":
-            return picked
+            return torch.stack([self.of_slot(picked[:, :, slot], slot) for slot in range(c.codes)], 2)
         b, h, (rows, columns), f = len(picked), picked.shape[1], c.grid, c.fineness
         picked = picked.view(b, h, rows, columns, c.codes, f, f, c.whats)
         # places row-major on the fine grid
         return picked.permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(b, h, c.codes, c.code_size)
+
+    def of_slot(self, logits: Tensor, slot: int) -> Tensor:
+        """The logits (..., code_size) of the `slot`-th code among the code head's outputs, read one after another."""
+        return logits.unflatten(-1, (self.slots, -1))[..., slot % self.slots, :]
 
     def read_frames(self, hidden: Tensor, layout: Layout, steps: slice) -> list[Tensor]:
         """Outputs -> frame logits per digit, each (B, steps, h*w, size)."""
@@ -263,9 +268,10 @@ class VideoTransformer(nn.Module):
             return frame_loss, metrics
         parts = [(self.read_codes(hidden, layout, slice(0, steps)), codes[:count])]  # logits and targets
         if count < len(ids):
-            length = layout.prefixes[-1]
+            behind = max(c.codes - 1, 0) if c.code_readout == "last" else 0  # codes that others are read from
+            length = layout.prefixes[-1] + behind
             told = None if instruction is None else instruction[count:]
-            x = self.assemble(layout, self.embed_frames(ids[count:]), codes[count:, : steps - 1], told, length)
+            x = self.assemble(layout, self.embed_frames(ids[count:]), codes[count:], told, length)
             hidden, _ = self.run(x, layout, slice(0, length))
             parts.append((self.read_codes(hidden, layout, slice(0, steps)), codes[count:]))
             ends += [self.read_outlook(hidden, layout, steps - 1)] if c.outlook else []

@@ -30,11 +30,11 @@ class Appearing(nn.Module):
     square: Tensor
     updates: Tensor
 
-    def __init__(self, frame_size: int, side: int):
+    def __init__(self, frame_shape: tuple[int, int], side: int):
         super().__init__()
         self.side = side
-        self.register_buffer("usual", torch.zeros(3, frame_size, frame_size))
-        self.register_buffer("usual_change", torch.zeros(frame_size, frame_size))
+        self.register_buffer("usual", torch.zeros(3, *frame_shape))
+        self.register_buffer("usual_change", torch.zeros(*frame_shape))
         self.register_buffer("square", torch.ones(()))  # running mean of the squared amounts
         self.register_buffer("updates", torch.zeros(()))
 
@@ -74,7 +74,7 @@ class ChangeEncoder(nn.Module):
         nn.init.zeros_(head.weight[:1])
         layers += [norm(c.widths[-1], c.groups), nn.SiLU(), head]
         self.layers = nn.Sequential(*layers)
-        self.appearing = Appearing(c.frame_size, c.frame_size // c.grid[0])
+        self.appearing = Appearing(c.frame_shape, c.frame_shape[0] // c.grid[0])
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         x = self.layers(torch.cat([before, after, after - before], dim=1))  # (N, 1 + C, h, w)
@@ -123,27 +123,28 @@ class WhereWhat(nn.Module):
         self.say = nn.Sequential(nn.Linear(len(c.levels), c.width), nn.SiLU(), nn.Linear(c.width, c.width))
         self.painter = Painter(c)
 
-    def forward(self, clip: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Clip (B, H+1, 3, H, W) -> painted clip of the same shape, where and what (B, H)."""
+    def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """Clip (B, H+1, 3, H, W) -> painted clip of the same shape, codes (B, H, 1)."""
         steps = clip.shape[1] - 1
         logits, content = self.encoder(clip[:, :-1].flatten(0, 1), clip[:, 1:].flatten(0, 1))
         place = self._choose(logits)  # (B*H, h*w), one-hot
         vectors, what = self.quantizer(torch.einsum("np,npc->nc", place, content))  # (B*H, levels), (B*H,)
         spots = torch.einsum("np,nc->ncp", place, self.say(vectors)).unflatten(2, self.config.grid)  # (B*H, C, h, w)
         painted = self._paint(clip[:, 0], spots.unflatten(0, (-1, steps)))
-        return painted, place.argmax(-1).view(-1, steps), what.view(-1, steps)
+        return painted, (place.argmax(-1) * self.quantizer.size + what).view(-1, steps, 1)
 
-    def read(self, clip: Tensor) -> tuple[Tensor, Tensor]:
-        """Clip (B, H+1, 3, H, W) -> where and what (B, H) int64, without painting."""
+    def read(self, clip: Tensor) -> Tensor:
+        """Clip (B, H+1, 3, H, W) -> codes (B, H, 1) int64, without painting."""
         steps = clip.shape[1] - 1
         logits, content = self.encoder(clip[:, :-1].flatten(0, 1), clip[:, 1:].flatten(0, 1))
         where = logits.argmax(-1)
         what = self.quantizer(content[torch.arange(len(where), device=where.device), where])[1]
-        return where.view(-1, steps), what.view(-1, steps)
+        return (where * self.quantizer.size + what).view(-1, steps, 1)
 
-    def paint(self, first: Tensor, where: Tensor, what: Tensor) -> Tensor:
-        """First frame (B, 3, H, W), where and what (B, H) -> clip (B, H+1, 3, H, W)."""
+    def paint(self, first: Tensor, codes: Tensor) -> Tensor:
+        """First frame (B, 3, H, W) and codes (B, H, 1) -> clip (B, H+1, 3, H, W)."""
         height, width = self.config.grid
+        where, what = codes[..., 0] // self.quantizer.size, codes[..., 0] % self.quantizer.size
         place = F.one_hot(where, height * width).float()  # (B, H, h*w)
         spots = torch.einsum("bkp,bkc->bkcp", place, self.say(self.quantizer.lookup(what)))
         return self._paint(first, spots.unflatten(3, self.config.grid))

@@ -133,7 +133,7 @@ class VideoWorld(nn.Module):
         columns = []
         hidden = encoded.hidden[:, -1:]
         for slot in range(c.codes):
-            logits = head(hidden)[:, 0]  # (B, code_size)
+            logits = transformer.of_slot(head(hidden)[:, 0], slot)  # (B, code_size)
             chosen, score = sampler.draw(logits, generator)
             columns.append((chosen, score, logits))
             if slot + 1 < c.codes:
@@ -153,7 +153,7 @@ class VideoWorld(nn.Module):
         columns = [first]
         for slot in range(1, c.codes):
             hidden = transformer.extend(encoded, self._code_input(columns[-1], slot - 1), steps)
-            columns.append(transformer.code_head(hidden)[:, -1].argmax(-1))
+            columns.append(transformer.of_slot(transformer.code_head(hidden)[:, -1], slot).argmax(-1))
         return torch.stack(columns, 1)
 
     def next_frame(

@@ -12,8 +12,8 @@ import numpy as np
 from envs.errors import UserError
 from envs.go.coords import GTP_COLUMNS, colour_to_gtp, gtp_to_colour, gtp_to_point, is_gtp_vertex, point_to_gtp
 from envs.go.gtp_protocol import GtpError
-from envs.go.renderer import star_points
 from envs.go.rules import BLACK, WHITE, GoGame, fixed_handicap
+from envs.go.tiles import star_points
 
 logger = logging.getLogger(__name__)
 

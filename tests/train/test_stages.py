@@ -24,7 +24,7 @@ from train.inverse_dynamics import InverseDynamicsStage, InverseDynamicsStageCon
 from train.registry import STAGES, stage_class
 from train.stages import Inputs, load_dynamics, load_tokenizer
 from train.tokenizer import TokenizerStage, TokenizerStageConfig
-from train.world import WorldStage, WorldStageConfig
+from train.world import Watched, WorldStage, WorldStageConfig
 
 CPU = torch.device("cpu")
 
@@ -57,12 +57,13 @@ def test_stages_see_frames_and_nothing_else(tmp_path: Path, config: GoDataConfig
         batch = stage.batch(0, 0, 0, 1, 6)
         assert type(batch) is BoardClips and set(vars(batch)) == {"steps", "geometry"}
         assert all(type(step) is Positions for step in batch.steps)
-        frames = stage.to_device(batch, CPU)
+        given = stage.to_device(batch, CPU)
+        frames = given.frames if isinstance(given, Watched) else given
         assert type(frames) is torch.Tensor and frames.dtype == torch.uint8
         assert frames.shape == (6, horizon + 1, 32, 32, 3)
         seen = read_board(frames[:, 0].numpy(), config.geometry)
         assert all(np.array_equal(a, b) for a, b in zip(seen, batch.steps[0], strict=True))
-        loss, metrics = stage.model(frames)
+        loss, metrics = stage.model(given)
         assert torch.isfinite(loss) and all(value.numel() == 1 for value in metrics.values())
 
 
@@ -113,7 +114,7 @@ def test_moves_do_not_change_what_the_world_stage_sees(
     names = {field.name for field in fields(batch)}
     assert not any(word in name for name in names for word in ("move", "label", "result", "repl", "komi"))
     again, poisoned_loss = learned(world)
-    assert torch.equal(again, frames) and poisoned_loss == loss
+    assert torch.equal(again.frames, frames.frames) and again.instructions is None and poisoned_loss == loss
     assert learned(labelled)[1] != labelled_loss, "the poison works"
 
 
@@ -138,9 +139,11 @@ def test_models_take_the_size_of_the_frames(config: GoDataConfig) -> None:
     wide = replace(config, cell=16)
     assert TokenizerStage(TokenizerStageConfig(data=wide, model=TokenizerConfig.preset("tiny"))).model.grid == (4, 4)
     odd = replace(config, cell=9)
-    with pytest.raises(UserError, match="data.cell=9 do not fit: frame_size 36 must be a multiple of 16 px"):
+    with pytest.raises(UserError, match="9 px a point do not fit: frame_size 36 must be a multiple of 16 px"):
         TokenizerStage(TokenizerStageConfig(data=odd, model=TokenizerConfig.preset("tiny")))
-    with pytest.raises(UserError, match="data.cell=9 do not fit: frame_size 36 must be a multiple of 8 px"):
+    with pytest.raises(
+        UserError, match="9 px a point do not fit: frame_size 36 must be a multiple of 8 px.*choose another data.cell"
+    ):
         DynamicsStage(DynamicsStageConfig(data=odd, model=DynamicsConfig.preset("tiny")))
     with pytest.raises(UserError, match="inputs.tokenizer="):
         WorldStage(WorldStageConfig(data=config, model=WorldConfig.preset("tiny")))

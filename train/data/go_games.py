@@ -26,13 +26,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from envs.errors import UserError
 from envs.go.batch import Positions, apply_moves, replay, transform, transform_points
 from envs.go.renderer import BoardGeometry, renderer_for
+from train.data.go_measures import boards_exact, commonest_share
+from train.data.video import VideoConfig, check_split
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parents[2] / "assets"
-SPLITS = ("train", "validation", "test")
 FIELDS = ("size", "moves", "replies", "lengths", "komi", "result")
 SHARD_FIELDS = ("moves", "best", "length", "komi", "result")  # as self-play writes them
 # Whatever a file that is no archive of arrays, or a damaged one, makes numpy raise
@@ -52,7 +53,7 @@ _UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class GoDataConfig:
+class GoDataConfig(VideoConfig):
     """Where games come from and how they are drawn.
 
     source: "records" (a record file) or "sgf" (a folder of SGF files). path: that file or folder; empty: the games in
@@ -75,6 +76,8 @@ class GoDataConfig:
     extra: str = ""
     extra_share: float = 0.25
 
+    cure: ClassVar[str] = "choose another data.cell, or data.style=paper for the published 256 px"
+
     def __post_init__(self) -> None:
         if not 0 < self.extra_share < 1:
             raise UserError(f"data.extra_share is {self.extra_share}: choose a share between 0 and 1")
@@ -93,6 +96,20 @@ class GoDataConfig:
     def geometry(self) -> BoardGeometry:
         """The frames' layout."""
         return BoardGeometry(self.size, self.style, self.cell)
+
+    @property
+    def frame_spec(self) -> BoardGeometry:
+        """What the frames show: boards."""
+        return self.geometry
+
+    @property
+    def actions(self) -> int:  # type: ignore[override]
+        """Moves to tell apart: the points, and to pass."""
+        return self.size**2 + 1
+
+    def video(self, split: str) -> GoVideo:
+        """The games of a split."""
+        return GoVideo(self, split)
 
 
 @dataclass
@@ -120,6 +137,9 @@ class BoardClips:
             return torch.from_numpy(np.stack([renderer(step) for step in self.steps], axis=1))
         arrays = [[torch.from_numpy(field).to(device) for field in step] for step in self.steps]
         return torch.stack([renderer.torch(*step) for step in arrays], dim=1)
+
+    def instructions(self, device: torch.device | None = None) -> None:
+        """Nobody tells a player what to do."""
 
 
 @dataclass(frozen=True)
@@ -261,8 +281,8 @@ class GoVideo:
     """Clips from one split of the games. Every sampling method is a pure function of the generator it is given."""
 
     def __init__(self, config: GoDataConfig, split: str, records: GameRecords | None = None) -> None:
-        if split not in (*SPLITS, "all"):
-            raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
+        if split != "all":
+            check_split(split)
         self.config, self.geometry = config, config.geometry
         records = records or load_records(config)
         if records.size != config.size:
@@ -315,6 +335,22 @@ class GoVideo:
         """Up to `limit` clips spread evenly over the split, unturned, with their moves: for evaluation."""
         starts = self._starts[_spread(len(self._starts), limit)]
         return self._cut(starts, np.zeros(len(starts), np.int64), ending)
+
+    def compare(self, frames: torch.Tensor, rebuilt: torch.Tensor) -> dict[str, np.ndarray]:
+        """boards_exact: bool (N,), the board reads back exactly."""
+        return {"boards_exact": boards_exact(frames.numpy(), rebuilt.numpy(), self.geometry)}
+
+    def compare_codes(self, codes: np.ndarray, done: np.ndarray) -> dict[str, float]:
+        """How well the last code of a clip stands for its move, int64 (N,).
+
+        code_to_move: share of clips whose move is the commonest one of their code; move_to_code: the reverse.
+        """
+        last = codes[:, -1, 0]
+        return {
+            "code_to_move": commonest_share(last, done),
+            "move_to_code": commonest_share(done, last),
+            "codes_used": float(len(np.unique(last))),
+        }
 
     def _symmetry(self, rng: np.random.Generator, count: int) -> np.ndarray:
         return rng.integers(0, 8, count) if self.config.symmetries else np.zeros(count, np.int64)

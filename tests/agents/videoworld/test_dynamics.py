@@ -37,13 +37,12 @@ def test_shapes_dtypes_and_ranges(changes: dict[str, object], horizon: int) -> N
     assert all(p.grad is not None for p in model.parameters())
 
 
-def test_codes_split_into_where_and_what() -> None:
+def test_a_code_is_a_place_and_a_content() -> None:
     model = build()
     assert (model.n_where, model.n_what, model.codebook_size) == (16, 4, 64)
-    codes = torch.arange(model.codebook_size)
-    where, what = model.split_codes(codes)
-    assert where.max() == 15 and what.max() == 3
-    assert torch.equal(model.join_codes(where, what), codes)
+    codes = model.encode(random_clips(40, 2))
+    painted = model.decode(random_clips(1, 1)[:, 0].expand(64, -1, -1, -1), torch.arange(64).view(64, 1, 1))
+    assert 0 <= codes.min() and codes.max() < 64 and painted.shape == (64, 2, 32, 32, 3)
 
 
 def test_small_codes_are_strictly_causal() -> None:
@@ -98,5 +97,5 @@ def test_where_is_found_from_reconstruction_alone() -> None:
         optimizer.step()
     clip, place = clips(256)
     codes = model.eval().encode(clip)
-    assert torch.equal(model.split_codes(codes[:, 0, 0])[0], place)
+    assert torch.equal(codes[:, 0, 0] // model.n_what, place)
     assert (model.decode(clip[:, 0], codes).int() - clip.int()).abs().max() <= 48

@@ -457,7 +457,8 @@ def test_impossible_questions() -> None:
         ({"places": 7}, "code_readout=spatial needs"),
         ({"frame_decoding": "causal"}, "frame_decoding=causal needs"),
         ({"frame_share": 0.0}, "frame_share is 0.0"),
-        ({**LAST, "frame_share": 0.5}, "need frame_share=1"),
+        ({**LAST, "parts": 2}, "no whole number of changes of 2 parts"),
+        ({"parts": 2, "codes": 2}, "several parts need code_readout=last"),
     ],
 )
 def test_impossible_settings(changes: dict[str, Any], message: str) -> None:

@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,22 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, source: str |
         if key not in own:
             raise CheckpointError(f"{source} has an unexpected tensor {key!r}; it belongs to another model")
     module.load_state_dict({key: tensors[key] for key in own})
+
+
+def as_values(config: Any) -> dict[str, Any]:
+    """A dataclass as plain values; tuples become lists, so that YAML stays plain."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config).items()}
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An agent's tensors with those of its transformer as float16.
+
+    Ids and codes depend on every bit of the tokenizer and the dynamics model, actions hardly on the transformer's.
+    """
+    return {
+        key: tensor.half() if key.startswith("world.transformer.") and tensor.is_floating_point() else tensor
+        for key, tensor in tensors.items()
+    }
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.agent import Candidate, Decision, Rejection, Thought
-from agents.checkpoint import CheckpointError, load_checkpoint, load_into, save_checkpoint
+from agents.checkpoint import CheckpointError, as_values, halved, load_checkpoint, load_into, save_checkpoint
 from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics
@@ -286,11 +286,5 @@ def save_go_model(
     }
     config: dict[str, Any] = {"kind": KIND}
     for name, part in parts.items():
-        values = asdict(part) if part is not None else {}  # type: ignore[call-overload]
-        config[name] = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    # Ids and codes depend on every bit of the tokenizer and the dynamics model, moves hardly on the transformer's
-    tensors = {
-        key: tensor.half() if key.startswith("world.transformer.") and tensor.is_floating_point() else tensor
-        for key, tensor in model.state_dict().items()
-    }
-    return save_checkpoint(folder, config, tensors, metrics=metrics, readme=readme)
+        config[name] = as_values(part) if part is not None else {}
+    return save_checkpoint(folder, config, halved(model.state_dict()), metrics=metrics, readme=readme)

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.checkpoint import save_checkpoint
+from agents.checkpoint import as_values, save_checkpoint
 from agents.videoworld.config import DynamicsConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from train.data.video import Clips
 from train.stages import (
     Figures,
     StageConfig,
-    as_values,
     begin_with,
     check_frames,
     forward_flops,

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from agents.checkpoint import save_checkpoint
+from agents.checkpoint import as_values, save_checkpoint
 from agents.videoworld.config import InverseDynamicsConfig, InverseMotionConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics, InverseMotion
@@ -22,7 +22,6 @@ from envs.errors import UserError
 from train.data.video import Clips
 from train.stages import (
     StageConfig,
-    as_values,
     begin_with,
     check_frames,
     frozen,

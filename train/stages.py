@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -237,8 +237,3 @@ def forward_flops(model: nn.Module, data: VideoConfig, length: int) -> float:
 def minibatches(frames: Tensor, size: int = 250) -> list[Tensor]:
     """Cut along the first dimension, for evaluation in bounded memory."""
     return list(frames.split(size))
-
-
-def as_values(config: Any) -> dict[str, Any]:
-    """A dataclass as plain values; tuples become lists, so that YAML stays plain."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config).items()}

@@ -8,14 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from agents.checkpoint import save_checkpoint
+from agents.checkpoint import as_values, save_checkpoint
 from agents.videoworld.config import TokenizerConfig
 from agents.videoworld.tokenizer import FrameTokenizer
 from train.data.video import Clips
 from train.stages import (
     Figures,
     StageConfig,
-    as_values,
     begin_with,
     check_frames,
     forward_flops,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from agents.checkpoint import save_checkpoint
+from agents.checkpoint import as_values, save_checkpoint
 from agents.videoworld.config import WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.tokenizer import FrameTokenizer
@@ -18,7 +18,6 @@ from envs.errors import UserError
 from train.data.video import Clips
 from train.stages import (
     StageConfig,
-    as_values,
     begin_with,
     check_frames,
     frozen,

@@ -166,7 +166,7 @@ class DatasetSplit:
             raise
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise UserError(f"{path} holds no annotations as CALVIN has them ({error}): get it again") from error
-        sound = [w for w in windows if w.first <= w.last and None is not self.episode_of(w.first)]
+        sound = [w for w in windows if w.first <= w.last and self.episode_of(w.first) is not None]
         kept = tuple(dict.fromkeys(sound))  # some official splits repeat theirs to make a number full
         for count, what in (
             (len(windows) - len(sound), "lie outside of all episodes"),

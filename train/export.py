@@ -1,20 +1,27 @@
-"""Puts the stages of a Go experiment together into the one checkpoint folder that the Go agent loads."""
+"""Puts the stages of an experiment together into the one checkpoint folder that an agent loads."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from agents.checkpoint import METRICS_FILE, CheckpointError
+from agents.checkpoint import METRICS_FILE, Checkpoint, CheckpointError
 from agents.go_agent import GoModel, save_go_model
-from agents.videoworld.config import InverseDynamicsConfig, WorldConfig
-from agents.videoworld.inverse_dynamics import InverseDynamics
+from agents.robot_agent import RobotModel, save_robot_model
+from agents.sentences import MINILM, KnownSentences
+from agents.videoworld.config import InverseDynamicsConfig, InverseMotionConfig, WorldConfig
+from agents.videoworld.inverse_dynamics import InverseDynamics, InverseMotion
 from agents.videoworld.transformer import VideoTransformer
+from envs.calvin.language import VALIDATION, sentences_for
+from envs.calvin.tasks import TASKS
+from envs.errors import UserError
 from envs.go.renderer import BoardGeometry
+from envs.tabletop.canvas import CameraCanvas
 from train.stages import Inputs, frame_spec_of, load_dynamics, load_part, load_tokenizer, require_frames, restore
 
 _RUN = ("steps", "minutes", "command", "machine")  # what is kept of a run that another one went on from
+F = TypeVar("F", BoardGeometry, CameraCanvas)
 STAGES = ("tokenizer", "dynamics", "world", "inverse_dynamics")
 
 
@@ -29,21 +36,53 @@ def export_go_agent(folders: dict[str, Path], target: Path) -> None:
     Raises:
         UserError: a stage is missing or does not fit the others.
     """
+    inputs, parts, metrics, geometry = _gather(folders, BoardGeometry)
+    transformer = restore(parts["world"], WorldConfig, VideoTransformer)
+    inverse = restore(parts["inverse_dynamics"], InverseDynamicsConfig, InverseDynamics)
+    model = GoModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, inverse, geometry)
+    save_go_model(model, target, metrics=metrics, readme=model_card(target.name, GO, metrics))
+
+
+def export_robot_agent(folders: dict[str, Path], target: Path) -> None:
+    """Write the robot agent's checkpoint, with the vectors of all sentences of CALVIN's tasks; as `export_go_agent`."""
+    inputs, parts, metrics, canvas = _gather(folders, CameraCanvas)
+    transformer = restore(parts["world"], WorldConfig, VideoTransformer)
+    head = restore(parts["inverse_dynamics"], InverseMotionConfig, InverseMotion)
+    sentences = KnownSentences(parts["world"].config["data"].get("encoder", MINILM))
+    if transformer.config.instruction_dim:
+        sentences([words for task in TASKS for held in (False, True) for words in sentences_for(task, held_out=held)])
+        sentences(list(VALIDATION.values()))
+    model = RobotModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, head, canvas, sentences)
+    save_robot_model(model, target, metrics=metrics, readme=model_card(target.name, ROBOT, metrics))
+
+
+def _gather(folders: dict[str, Path], kind: type[F]) -> tuple[Inputs, dict[str, Checkpoint], dict[str, Any], F]:
+    """The stages' checkpoints, what they measured, and the frames that all of them know."""
     inputs = Inputs(**{name: str(folder) for name, folder in folders.items()})
     parts = {name: load_part(inputs, name) for name in STAGES}
-    world, geometry = parts["world"], frame_spec_of(parts["world"])
+    world, spec = parts["world"], frame_spec_of(parts["world"])
+    if not isinstance(spec, kind):
+        raise UserError(f"{world.folder} knows {spec.words}: export stages that learned from another kind of video")
     for part in parts.values():
-        require_frames(part, geometry, f"{world.folder} knows", "export stages that learned from the same data")
-    assert isinstance(geometry, BoardGeometry), "a Go agent looks at boards"
-    transformer = restore(world, WorldConfig, VideoTransformer)
-    inverse = restore(parts["inverse_dynamics"], InverseDynamicsConfig, InverseDynamics)
+        require_frames(part, spec, f"{world.folder} knows", "export stages that learned from the same data")
     metrics = {name: _history(folders[name]) | part.metrics for name, part in parts.items()}
-    model = GoModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, inverse, geometry)
-    save_go_model(model, target, metrics=metrics, readme=model_card(target.name, metrics))
+    return inputs, parts, metrics, spec
 
 
-def model_card(name: str, metrics: dict[str, dict[str, Any]]) -> str:
-    """What was trained, for how long, and what it measured on held-out games, in Markdown."""
+GO = """\
+A VideoWorld agent for Go that plays both colours from pictures of the board. The tokenizer, the dynamics model and the
+world model saw rendered frames only; the inverse dynamics head was told the moves of a small labelled subset (`labels`
+below). It loads with `GoAgent.load(folder)`, `python play.py go --checkpoint folder` and `python play.py gtp
+--checkpoint folder`."""
+ROBOT = """\
+A VideoWorld agent for a robot arm that looks at the pictures of two cameras and follows a sentence. The tokenizer, the
+dynamics model and the world model saw videos only, the world model their sentences too; the inverse dynamics head was
+told the actions of a small labelled subset (`labels` below). It loads with `RobotAgent.load(folder)` and `python -m
+agents.rollout calvin --checkpoint folder`."""
+
+
+def model_card(name: str, what: str, metrics: dict[str, dict[str, Any]]) -> str:
+    """What the agent is, what was trained, for how long, and what it measured on held-out videos, in Markdown."""
     rows, made = [], list[tuple[str, str]]()
     for stage in STAGES:
         told = dict(metrics[stage])
@@ -62,12 +101,9 @@ def model_card(name: str, metrics: dict[str, dict[str, Any]]) -> str:
     commands = "\n".join(f"- `{command}` on {machine}" for command, machine in made)
     return f"""# {name}
 
-A VideoWorld agent for Go that plays both colours from pictures of the board. The tokenizer, the dynamics model and
-the world model saw rendered frames only; the inverse dynamics head was told the moves of a small labelled subset
-(`labels` below). It loads with `GoAgent.load(folder)`, `python play.py go --checkpoint folder` and `python play.py
-gtp --checkpoint folder`.
+{what}
 
-| stage | steps | minutes | seed | began with | on held-out games |
+| stage | steps | minutes | seed | began with | on held-out videos |
 |---|---|---|---|---|---|
 {table}
 

@@ -108,7 +108,7 @@ class MotionLearner(Learner):
         self.head: InverseMotion = InverseMotion(replace(config, numbers=numbers))
 
     def logits(self, frames: Tensor) -> Tensor:
-        """What was done during the first change: (B, steps, 7)."""
+        """The mean action of the first change: (B, 7)."""
         assert isinstance(self.dynamics.net, MotionCodes)
         return self.head(self.dynamics.net.vectors(self.dynamics.encode(frames[:, :2])[:, 0]))
 
@@ -123,7 +123,7 @@ class MotionLearner(Learner):
     def figures(self, said: Tensor, done: Tensor) -> dict[str, float]:
         """motion_r2: share of the motions' variance that the codes explain; gripper_accuracy: of its commands."""
         rest = (said[..., :6] - done[..., :6]).square().mean()
-        whole = (done[..., :6] - done[..., :6].mean((0, 1))).square().mean()
+        whole = (done[..., :6] - done[..., :6].mean(0)).square().mean()
         right = (said[..., 6] > 0) == (done[..., 6] > 0)
         return {"motion_r2": 1 - float(rest / whole), "gripper_accuracy": float(right.float().mean())}
 
@@ -154,7 +154,7 @@ class InverseDynamicsStage:
         )
 
     def to_device(self, batch: tuple[Clips, np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
-        """uint8 (B, H+1, h, w, 3), and moves int64 (B,) or actions float32 (B, steps, 7)."""
+        """uint8 (B, H+1, h, w, 3), and moves int64 (B,) or mean actions float32 (B, 7)."""
         clips, done = batch
         return clips.frames(device), torch.from_numpy(done).to(device)
 

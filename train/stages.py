@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from agents.videoworld.dynamics import LatentDynamicsModel
     from agents.videoworld.tokenizer import FrameTokenizer
 
-# Where each stage's network lies in a GoModel
+# Where each stage's network lies in an agent's model
 AGENT_PARTS = {
     "tokenizer": "world.tokenizer.",
     "dynamics": "world.dynamics.",
     "world": "world.transformer.",
     "inverse_dynamics": "inverse_dynamics.",
 }
+AGENTS = ("go_agent", "robot_agent")
 M = TypeVar("M", bound=nn.Module)
 C = TypeVar("C", TokenizerConfig, DynamicsConfig)
 
@@ -111,10 +112,8 @@ def load_part(inputs: Inputs, stage: str) -> Checkpoint:
 
 def _part_config(config: dict[str, Any], stage: str, folder: Path) -> dict[str, Any]:
     """What a checkpoint's config says of one stage: itself, or an agent's part for the stage."""
-    from agents.go_agent import KIND
-
     kind = config.get("kind")
-    if kind == KIND:
+    if kind in AGENTS:
         try:
             return {"kind": stage, "model": config[stage], "frames": config["frames"]}
         except KeyError as error:

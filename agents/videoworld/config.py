@@ -85,6 +85,7 @@ class TokenizerConfig(FrameConfig):
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"frame_size": 32, "width": 32, "code_channels": 32},
         "small": {},
+        "robot": {"frame_size": (96, 144), "kernel": 3, "encoder_blocks": 2, "decoder_blocks": 2, "levels": (8, 8, 8, 5, 5)},
         "base": {
             "frame_size": 128, "patch": 4, "width": 128, "multipliers": (1, 2, 4), "encoder_blocks": 2,
             "decoder_blocks": 2, "kernel": 3, "groups": 32, "attention": 1, "refine": 1, "code_channels": 256,
@@ -147,6 +148,9 @@ class DynamicsConfig(FrameConfig):
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"frame_size": 32, "width": 16, "blocks": 1, "paint_blocks": 2},
         "small": {"multipliers": (1,), "blocks": 1, "paint_blocks": 4, "levels": (4,), "noise": 0.0},
+        "robot": {
+            "frame_size": (96, 144), "readout": "motion", "parts": 4, "levels": (8, 8), "multipliers": (1, 1), "whiten": True,
+        },
         "base": {
             "frame_size": 128, "width": 256, "multipliers": (1, 1), "paint_blocks": 12, "levels": (8, 5, 5, 5),
             "whiten": True,
@@ -212,6 +216,7 @@ class WorldConfig(ModelConfig):
         "tiny": {"dim": 32, "layers": 1, "heads": 2, "mlp": 64, "stem_blocks": 1, "stem_width": 16, "embedding_width": 64},
         "small": {},
         "medium": {"layers": 4, "stem_blocks": 7},
+        "robot": {"layers": 4, "stem_blocks": 5, "code_readout": "last", "instruction_dim": 384},
         "base": {"dim": 512, "layers": 10, "heads": 8, "mlp": 1408, "stem_blocks": 6, "stem_width": 128, "embedding_width": 512},
         "paper": {
             "dim": 1024, "layers": 24, "heads": 16, "mlp": 2752, "bias": True, "stem_blocks": 0, "embedding": "table",
@@ -288,7 +293,7 @@ class InverseMotionConfig(ModelConfig):
     """Numbers of the head that turns motion codes into a robot's actions."""
 
     width: int = 256  # of the two hidden layers
-    steps: int = 4  # actions that make a change
+    steps: int = 4  # equal actions that make a change
     # Set from the dynamics model:
     numbers: int = 8  # of a change's code vectors
 

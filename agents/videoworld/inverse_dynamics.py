@@ -59,10 +59,10 @@ class InverseDynamics(nn.Module):
 
 
 class InverseMotion(nn.Module):
-    """Code vectors of a change -> the robot's actions during it.
+    """Code vectors of a change -> the robot's mean action during it.
 
-    Vectors float (..., numbers) in [-1, 1]. Returns (..., steps, 7): six relative motions, in units of an action, and
-    the logit of the gripper's being told to open.
+    Vectors float (..., numbers) in [-1, 1]. Returns (..., 7): six relative motions, in units of an action, and the logit
+    of the gripper's being told to open.
     """
 
     def __init__(self, config: InverseMotionConfig):
@@ -70,15 +70,16 @@ class InverseMotion(nn.Module):
         self.config = c = config
         self.first = nn.Linear(c.numbers, c.width)
         self.inner = nn.Linear(c.width, c.width)
-        self.outer = nn.Linear(c.width, 7 * c.steps)
+        self.outer = nn.Linear(c.width, 7)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """What the actions were."""
+        """What the action was."""
         x = F.silu(self.first(vectors))
-        return self.outer(F.silu(self.inner(x)) + x).unflatten(-1, (self.config.steps, 7))
+        return self.outer(F.silu(self.inner(x)) + x)
 
     @torch.no_grad()
     def actions(self, vectors: Tensor) -> Tensor:
-        """Actions float32 (..., steps, 7) in [-1, 1], the gripper's either -1 or 1."""
+        """Actions float32 (..., steps, 7) in [-1, 1] that make the change, the gripper's either -1 or 1."""
         said = self(vectors).float()
-        return torch.cat([said[..., :6].clamp(-1, 1), torch.where(said[..., 6:] > 0, 1.0, -1.0)], -1)
+        action = torch.cat([said[..., :6].clamp(-1, 1), torch.where(said[..., 6:] > 0, 1.0, -1.0)], -1)
+        return action[..., None, :].expand(*action.shape[:-1], self.config.steps, -1)

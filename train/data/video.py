@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
-from envs.errors import UserError
-
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -102,7 +100,8 @@ def frame_spec_from(values: dict[str, object]) -> FrameSpec:
         LookupError, TypeError, ValueError, UserError: it says nothing that makes sense.
     """
     from envs.go.renderer import BoardGeometry
+    from envs.tabletop.canvas import CameraCanvas
 
     if "style" in values:
         return BoardGeometry(values["size"], values["style"], values["cell"])  # type: ignore[arg-type]
-    raise UserError("frames of an unknown kind")
+    return CameraCanvas(values["side"], values["scene"], values["wrist"])  # type: ignore[arg-type]

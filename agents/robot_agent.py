@@ -65,15 +65,22 @@ class RobotModel(nn.Module):
         *,
         with_frames: bool = False,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Actions float32 (B, steps, 7) to do next, the codes' probabilities (B, K), and if wanted the next frames."""
-        assert isinstance(self.world.dynamics, LatentDynamicsModel)
-        net = self.world.dynamics.net
-        assert isinstance(net, MotionCodes)
+        """Actions float32 (B, steps, 7) to do next, the codes' probabilities (B, K), and if wanted the next frames.
+
+        Without codes the frames come first, and the dynamics model says what moved between them.
+        """
+        dynamics, foretold = self.world.dynamics, self.world.config.codes > 0
+        assert dynamics is not None and isinstance(dynamics.net, MotionCodes)
         seen = self.world.predict(
-            frames[:, None], instructions, sampler=sampler, with_frames=with_frames, generator=generator
+            frames[:, None], instructions, sampler=sampler, with_frames=with_frames or not foretold, generator=generator
         )
-        actions = self.inverse_dynamics.actions(net.vectors(seen.codes[:, 0]))
-        return actions, seen.code_logprobs[:, 0].exp(), None if seen.frames is None else seen.frames[:, 0]
+        following = None if seen.frames is None else seen.frames[:, 0]
+        if foretold:
+            codes = seen.codes[:, 0]
+        else:
+            assert following is not None
+            codes = dynamics.encode(torch.stack([frames, following], 1))[:, 0]
+        return self.inverse_dynamics.actions(dynamics.net.vectors(codes)), seen.code_logprobs[:, 0].exp(), following
 
     @torch.inference_mode()
     def imagine(self, frames: Tensor, instructions: Tensor | None, changes: int) -> Tensor:
@@ -168,7 +175,7 @@ class RobotAgent:
             imagined=imagined,
             instruction=self.instruction,
             actions=actions[0].numpy(),
-            confidence=float(sure.mean()),
+            confidence=float(sure.mean()) if sure.numel() else 1.0,
             milliseconds=1000 * (time.perf_counter() - start),
         )
 

@@ -61,8 +61,8 @@ class InverseDynamics(nn.Module):
 class InverseMotion(nn.Module):
     """Code vectors of a change -> the robot's mean action during it.
 
-    Vectors float (..., numbers) in [-1, 1]. Returns (..., 7): six relative motions, in units of an action, and the logit
-    of the gripper's being told to open.
+    Vectors float (..., numbers) in [-1, 1]. Returns (..., 7): six relative motions, in units of an action, and the
+    logit of the gripper's being told to open.
     """
 
     def __init__(self, config: InverseMotionConfig):

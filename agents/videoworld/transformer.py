@@ -204,7 +204,8 @@ class VideoTransformer(nn.Module):
         if self.instruction is not None:
             if instruction is None:
                 raise ValueError("this model follows an instruction: give its embedding (B, instruction_dim)")
-            x[:, 0] += self.instruction(instruction)
+            # Of length 1, its numbers would be faint
+            x[:, 0] += self.instruction(instruction * math.sqrt(instruction.shape[-1])).to(x.dtype)
         return x[:, :length]
 
     def run(self, x: Tensor, layout: Layout, rows: slice, cache: KVCache | None = None) -> tuple[Tensor, KVCache]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image
 
 from envs.errors import UserError
 
@@ -66,17 +66,24 @@ class CameraCanvas:
 
 
 def resize(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A picture uint8 (h, w, 3) in another size, by area where it shrinks, linear where it grows; else ValueError."""
+    """A picture uint8 (H, W, 3) in another size (h, w): averages over the area of each new pixel, rounded.
+
+    Pillow's box filter takes whole pixels only, which is something else where the sizes are no multiples. ValueError
+    for what is no picture.
+    """
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-        raise ValueError(f"a picture is uint8 (h, w, 3), not {picture.dtype} {picture.shape}")
-    if picture.shape[:2] == shape:
+        raise ValueError(f"a picture is uint8 (H, W, 3), not {picture.dtype} {picture.shape}")
+    (height, width, _), (rows, columns) = picture.shape, shape
+    if (height, width) == (rows, columns):
         return picture
-    height, width = shape
-    return np.asarray(
-        Image.fromarray(picture).resize(
-            (width, height),
-            Image.Resampling.BOX
-            if min(picture.shape[0] / height, picture.shape[1] / width) >= 1
-            else Image.Resampling.BILINEAR,
-        )
-    )
+    narrow = _areas(height, rows) @ picture.reshape(height, -1).astype(np.float32)
+    small = narrow.reshape(rows, width, 3).transpose(0, 2, 1) @ _areas(width, columns).T
+    return np.rint(small.transpose(0, 2, 1)).astype(np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _areas(length: int, side: int) -> np.ndarray:
+    """float32 (side, length): how much of each old pixel makes up each new one."""
+    lows, pixels = np.arange(side)[:, None] * length / side, np.arange(length)
+    covered = np.minimum(pixels + 1, lows + length / side) - np.maximum(pixels, lows)
+    return (np.maximum(covered, 0) * side / length).astype(np.float32)

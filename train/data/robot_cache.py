@@ -1,8 +1,8 @@
 """A data set's frames at training size, in one file that is mapped into memory.
 
-    FOLDER/training/.clips/static128-gripper64/frames.npy   uint8 (frames, bytes): the cameras' pictures, one behind the
-                                                            other in a row
-                                               index.json   which rows are a window, and the words for it
+    FOLDER/training/.clips/static128x128-gripper64x64/
+        frames.npy   uint8 (frames, bytes): the cameras' pictures, one behind the other in a row
+        index.json   which rows are a window, and the words for it
 
 It is made once, and again when the data set's index, annotations or statistics change. Only pictures and sentences are
 read for it: no actions, no states, no names of tasks.
@@ -21,9 +21,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from rich.console import Console
@@ -33,12 +32,14 @@ from envs.calvin.dataset import DatasetSplit, Window
 from envs.calvin.frames import DamagedFrameError
 from envs.errors import UserError
 from envs.files import free_bytes
+from envs.tabletop.canvas import resize
 
 log = logging.getLogger(__name__)
 
 VERSION = 1  # of the cache's own format
 MARGIN = 256 * 2**20  # bytes that stay free
 CHUNK = 64  # frames that a thread takes at a time
+Sizes: TypeAlias = "Mapping[str, tuple[int, int]]"  # camera -> height and width in px
 LINE = 10.0  # seconds between lines where there is no terminal
 
 
@@ -46,15 +47,15 @@ LINE = 10.0  # seconds between lines where there is no terminal
 class CachedFrames:
     """Frames of one split, and which of them belong together.
 
-    folder: of the split. frames: uint8 (N, bytes), mapped. sizes: camera -> side in px, in the order of a row's
-    pictures. first: int64 (W,), the row in which each window begins. lengths: int64 (W,). episodes: int64 (W,), which
-    episode it is part of. numbers: int64 (W,), its first frame's number in the data set. sentences: one for each
+    folder: of the split. frames: uint8 (N, bytes), mapped. sizes: camera -> height and width in px, in the order of a
+    row's pictures. first: int64 (W,), the row in which each window begins. lengths: int64 (W,). episodes: int64 (W,),
+    which episode it is part of. numbers: int64 (W,), its first frame's number in the data set. sentences: one for each
     window, empty for none.
     """
 
     folder: Path
     frames: np.ndarray
-    sizes: Mapping[str, int]
+    sizes: Sizes
     first: np.ndarray
     lengths: np.ndarray
     episodes: np.ndarray
@@ -62,49 +63,29 @@ class CachedFrames:
     sentences: tuple[str, ...]
 
     def pictures(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Camera -> uint8 (*rows.shape, side, side, 3)."""
+        """Camera -> uint8 (*rows.shape, h, w, 3)."""
         read = np.asarray(self.frames[rows])
         cut, start = {}, 0
-        for name, side in self.sizes.items():
-            cut[name] = read[..., start : start + side * side * 3].reshape(*rows.shape, side, side, 3)
-            start += side * side * 3
+        for name, (height, width) in self.sizes.items():
+            cut[name] = read[..., start : start + height * width * 3].reshape(*rows.shape, height, width, 3)
+            start += height * width * 3
         return cut
 
 
-def shrink(picture: np.ndarray, side: int) -> np.ndarray:
-    """A picture uint8 (H, W, 3) as (side, side, 3): averages over the area of each new pixel, rounded.
-
-    Pillow's box filter takes whole pixels only, which is something else where the sizes are no multiples.
-    """
-    height, width, _ = picture.shape
-    if height == width == side:
-        return picture
-    rows = _areas(height, side) @ picture.reshape(height, -1).astype(np.float32)
-    columns = rows.reshape(side, width, 3).transpose(0, 2, 1) @ _areas(width, side).T
-    return np.rint(columns.transpose(0, 2, 1)).astype(np.uint8)
-
-
-@lru_cache(maxsize=8)
-def _areas(length: int, side: int) -> np.ndarray:
-    """float32 (side, length): how much of each old pixel makes up each new one."""
-    lows, pixels = np.arange(side)[:, None] * length / side, np.arange(length)
-    covered = np.minimum(pixels + 1, lows + length / side) - np.maximum(pixels, lows)
-    return (np.maximum(covered, 0) * side / length).astype(np.float32)
-
-
-def cached_frames(split: DatasetSplit, sizes: Mapping[str, int], *, annotated: bool, cache: str = "") -> CachedFrames:
+def cached_frames(split: DatasetSplit, sizes: Sizes, *, annotated: bool, cache: str = "") -> CachedFrames:
     """The frames of a split at these sizes, from the cache or, the first time, from the data set.
 
     Args:
         split: whose frames.
-        sizes: camera -> side in px.
+        sizes: camera -> height and width in px.
         annotated: only what the annotated windows cover; otherwise every episode is a window without words.
         cache: another folder for the cache than the split's own, such as for a data set that cannot be written to.
 
     Raises:
         UserError: nothing is annotated, no frame can be read, or the disk has no room for the cache.
     """
-    name = "-".join(f"{camera}{side}" for camera, side in sizes.items()) + ("" if annotated else "-all")
+    name = "-".join(f"{camera}{height}x{width}" for camera, (height, width) in sizes.items())
+    name += "" if annotated else "-all"
     if cache:
         place = Path(cache) / f"{hashlib.sha256(str(split.folder.resolve()).encode()).hexdigest()[:12]}-{name}"
     else:
@@ -128,7 +109,7 @@ def cached_frames(split: DatasetSplit, sizes: Mapping[str, int], *, annotated: b
     return found
 
 
-def _load(split: DatasetSplit, place: Path, sizes: Mapping[str, int], key: str) -> CachedFrames | None:
+def _load(split: DatasetSplit, place: Path, sizes: Sizes, key: str) -> CachedFrames | None:
     """The cache if it is there and up to date."""
     try:
         index = json.loads((place / "index.json").read_bytes())
@@ -144,7 +125,7 @@ def _load(split: DatasetSplit, place: Path, sizes: Mapping[str, int], key: str) 
     return CachedFrames(split.folder, frames, dict(sizes), *columns, tuple(texts[number] for number in index["said"]))
 
 
-def _build(split: DatasetSplit, sizes: Mapping[str, int], annotated: bool, place: Path, key: str) -> None:
+def _build(split: DatasetSplit, sizes: Sizes, annotated: bool, place: Path, key: str) -> None:
     windows = _windows(split, annotated)
     numbers = np.unique(np.concatenate([np.arange(window.first, window.last + 1) for window in windows]))
     need, free = len(numbers) * _row(sizes), free_bytes(place)
@@ -192,18 +173,18 @@ def _windows(split: DatasetSplit, annotated: bool) -> list[Window]:
     return list(split.windows)
 
 
-def _fill(split: DatasetSplit, sizes: Mapping[str, int], numbers: np.ndarray, path: Path) -> np.ndarray:
+def _fill(split: DatasetSplit, sizes: Sizes, numbers: np.ndarray, path: Path) -> np.ndarray:
     """Write the rows; bool (N,), which of them could be read."""
     rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(numbers), _row(sizes)))
     good = np.ones(len(numbers), bool)
-    keys = {f"rgb_{name}": side for name, side in sizes.items()}
+    keys = {f"rgb_{name}": size for name, size in sizes.items()}
 
     def fill(start: int) -> int:
         chosen = range(start, min(start + CHUNK, len(numbers)))
         for row in chosen:
             try:
                 frame = split.frame(int(numbers[row]), tuple(keys))
-                rows[row] = np.concatenate([shrink(frame[name], side).reshape(-1) for name, side in keys.items()])
+                rows[row] = np.concatenate([resize(frame[name], size).reshape(-1) for name, size in keys.items()])
             except DamagedFrameError as error:
                 good[row] = False
                 log.warning("%s", error)
@@ -220,8 +201,8 @@ def _fill(split: DatasetSplit, sizes: Mapping[str, int], numbers: np.ndarray, pa
     return good
 
 
-def _row(sizes: Mapping[str, int]) -> int:
-    return sum(side * side * 3 for side in sizes.values())
+def _row(sizes: Sizes) -> int:
+    return sum(height * width * 3 for height, width in sizes.values())
 
 
 @contextmanager

@@ -24,15 +24,16 @@ class RobotDataConfig:
     """Which episodes, and at what size.
 
     folders: data sets in CALVIN's format, official or recorded; at least one. static, gripper: sides of the two
-    cameras' frames in px; 0 leaves a camera out. annotated: only what annotated windows cover, which is what has a
-    sentence; false: all episodes, without words. padded: clips may begin where fewer frames are left than they have,
-    and then end with the last frame repeated. held_out: share of a folder's episodes that are for validation, where it
-    has no validation/ of its own. cache: a folder for the resized frames; empty: .clips/ beside them.
+    cameras' frames in px, or height and width; 0 leaves a camera out. annotated: only what annotated windows cover,
+    which is what has a sentence; false: all episodes, without words. padded: clips may begin where fewer frames are
+    left than they have, and then end with the last frame repeated. held_out: share of a folder's episodes that are for
+    validation, where it has no validation/ of its own. cache: a folder for the resized frames; empty: .clips/ beside
+    them.
     """
 
     folders: tuple[str, ...] = ()
-    static: int = 128
-    gripper: int = 64
+    static: int | tuple[int, int] = 128
+    gripper: int | tuple[int, int] = 64
     annotated: bool = True
     padded: bool = True
     held_out: float = 0.05
@@ -41,25 +42,30 @@ class RobotDataConfig:
     def __post_init__(self) -> None:
         if not self.folders:
             raise UserError("data.folders is empty: name a data set, or record one with train.data.robot_episodes")
-        for name, side in (("static", self.static), ("gripper", self.gripper)):
-            if not 0 <= side <= 1024:
-                raise UserError(f"data.{name} is {side}: choose a side of 1 to 1024 pixels, or 0 to leave it out")
+        for name, size in (("static", self.static), ("gripper", self.gripper)):
+            if size != 0 and not all(1 <= side <= 1024 for side in as_shape(size)):
+                raise UserError(f"data.{name} is {size}: choose a side of 1 to 1024 pixels, or 0 to leave it out")
         if not self.sizes:
             raise UserError("data.static and data.gripper are both 0: choose a side for one camera")
         if not 0 < self.held_out < 1:
             raise UserError(f"data.held_out is {self.held_out}: choose a share between 0 and 1")
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """Camera -> side in px, of the cameras that are used."""
-        return {name: side for name, side in (("static", self.static), ("gripper", self.gripper)) if side}
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Camera -> height and width in px, of the cameras that are used."""
+        return {name: as_shape(size) for name, size in (("static", self.static), ("gripper", self.gripper)) if size}
+
+
+def as_shape(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width of pictures of which a side is given, or both."""
+    return (size, size) if isinstance(size, int) else size
 
 
 @dataclass(frozen=True)
 class VideoClips:
     """B clips of T frames.
 
-    frames: camera -> uint8 (B, T, side, side, 3). instructions: int64 (B,), numbers of the sentences in
+    frames: camera -> uint8 (B, T, h, w, 3). instructions: int64 (B,), numbers of the sentences in
     `RobotClips.sentences`. sentences: the same in words; empty where nothing is said.
     """
 
@@ -104,10 +110,17 @@ class RobotClips:
 
     def sweep(self, limit: int, horizon: int, stride: int = 1) -> VideoClips:
         """Up to `limit` clips spread evenly over the split: for evaluation."""
-        room = np.cumsum(self._room(horizon, stride))
-        total = int(room[-1])
-        places = np.arange(total) if total <= limit else np.arange(limit) * total // limit
-        return self.cut(*_at(room, places), horizon, stride)
+        total = self.count(horizon, stride)
+        numbers = np.arange(total) if total <= limit else np.arange(limit) * total // limit
+        return self.cut(*self.locate(numbers, horizon, stride), horizon, stride)
+
+    def count(self, horizon: int, stride: int = 1) -> int:
+        """How many different clips there are. UserError if no window is long enough."""
+        return int(self._room(horizon, stride).sum())
+
+    def locate(self, numbers: np.ndarray, horizon: int, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Where the clips of these numbers, each below `count`, begin: windows and frames within them, as `draw`."""
+        return _at(np.cumsum(self._room(horizon, stride)), numbers)
 
     def draw(
         self, rng: np.random.Generator, count: int, horizon: int, stride: int = 1
@@ -120,7 +133,7 @@ class RobotClips:
         """The clips that begin there."""
         within = self.places(windows, begins, horizon, stride)
         shape = within.shape
-        frames = {name: np.empty((*shape, side, side, 3), np.uint8) for name, side in self.config.sizes.items()}
+        frames = {name: np.empty((*shape, *size, 3), np.uint8) for name, size in self.config.sizes.items()}
         parts, numbers = self._windows[windows].T
         for part in np.unique(parts):
             mine = parts == part

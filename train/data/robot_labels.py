@@ -59,11 +59,17 @@ class RobotLabels:
 
     def sample(self, rng: np.random.Generator, count: int, horizon: int, stride: int = 1) -> tuple[VideoClips, Labels]:
         """`count` random clips of horizon + 1 frames, `stride` apart, with their labels."""
-        windows, begins = self.clips.draw(rng, count, horizon, stride)
+        return self._cut(*self.clips.draw(rng, count, horizon, stride), horizon, stride)
+
+    def take(self, numbers: np.ndarray, horizon: int, stride: int = 1) -> tuple[VideoClips, Labels]:
+        """The clips of these numbers, each below `RobotClips.count`, with their labels."""
+        return self._cut(*self.clips.locate(numbers, horizon, stride), horizon, stride)
+
+    def _cut(self, windows: np.ndarray, begins: np.ndarray, horizon: int, stride: int) -> tuple[VideoClips, Labels]:
         clips = self.clips.cut(windows, begins, horizon, stride)
         rows = self._begins[windows, None] + self.clips.places(windows, begins, horizon, stride)
         relative = self._values["rel_actions"]
-        actions = np.zeros((count, horizon, 7), np.float32)
+        actions = np.zeros((len(windows), horizon, 7), np.float32)
         for step in range(stride):
             row = rows[:, :-1] + step
             actions[..., :6] += np.where((row < rows[:, 1:])[..., None], relative[row.clip(max=rows[:, 1:]), :6], 0)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from envs.errors import UserError
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -76,6 +78,11 @@ class VideoConfig(ABC):
     actions: int
     # What `sized` says to somebody whose frames do not fit a model
     cure: ClassVar[str]
+
+    def at_least(self, key: str, least: int) -> None:
+        """UserError if a setting is smaller."""
+        if getattr(self, key) < least:
+            raise UserError(f"data.{key} is {getattr(self, key)}: choose a whole number of at least {least}")
 
     @property
     @abstractmethod

@@ -18,9 +18,9 @@ from envs.calvin.dataset import open_split
 from envs.calvin.frames import frame_name
 from envs.errors import UserError
 from envs.objects import load_array, object_bytes
+from envs.tabletop.canvas import resize
 from tests.calvin_data import record
 from train.data import robot_cache
-from train.data.robot_cache import shrink
 from train.data.robot_clips import RobotClips, RobotDataConfig, VideoClips
 from train.data.robot_labels import RobotLabels
 
@@ -175,12 +175,12 @@ def test_labels_go_with_the_same_clips(data: Path) -> None:
 def test_frames_shrink_by_area() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     exact = picture.reshape(50, 4, 50, 4, 3).mean((1, 3))
-    assert np.abs(shrink(picture, 50) - exact).max() < 0.51
+    assert np.abs(resize(picture, (50, 50)) - exact).max() < 0.51
     fine = picture.repeat(16, 0).repeat(16, 1)  # 3200 is a multiple of 128
     exact = fine.reshape(128, 25, 128, 25, 3).mean((1, 3))
-    assert np.abs(shrink(picture, 128) - exact).max() < 0.51
-    assert np.array_equal(shrink(picture, 400), picture.repeat(2, 0).repeat(2, 1))
-    assert shrink(picture, 200) is picture and shrink(picture[:, :150], 64).shape == (64, 64, 3)
+    assert np.abs(resize(picture, (128, 128)) - exact).max() < 0.51
+    assert np.array_equal(resize(picture, (400, 400)), picture.repeat(2, 0).repeat(2, 1))
+    assert resize(picture, (200, 200)) is picture and resize(picture[:, :150], (64, 64)).shape == (64, 64, 3)
 
 
 def test_the_cache_is_used_until_the_data_changes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_the_cache_is_used_until_the_data_changes(data: Path, monkeypatch: pytes
 
 def test_an_interrupted_build_leaves_nothing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(robot_cache, "shrink", lambda *told: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(robot_cache, "resize", lambda *told: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             RobotClips(config(data), "train")
     assert [path.suffix for path in (data / "training/.clips").iterdir()] == [".lock"]

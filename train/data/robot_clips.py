@@ -169,7 +169,7 @@ def open_parts(config: RobotDataConfig, split: str) -> tuple[list[tuple[CachedFr
     parts, texts = [], set[str]()
     for folder in map(Path, config.folders):
         training, validation = _cached(config, folder, "training"), None
-        if (folder / "validation").is_dir():
+        if (folder / "validation").is_dir() and _has_clips(folder, config.annotated):
             validation = _cached(config, folder, "validation")
         texts.update(training.sentences, () if validation is None else validation.sentences)
         if validation is None:
@@ -178,6 +178,12 @@ def open_parts(config: RobotDataConfig, split: str) -> tuple[list[tuple[CachedFr
             part = training if split == "train" else validation
             parts.append((part, np.arange(len(part.first))))
     return parts, tuple(sorted(texts))
+
+
+def _has_clips(folder: Path, annotated: bool) -> bool:
+    """Whether validation/ holds more than what a recording begins with."""
+    split = open_split(folder, "validation")
+    return bool(len(split.windows) if annotated else len(split.episodes))
 
 
 def _cached(config: RobotDataConfig, folder: Path, name: str) -> CachedFrames:

@@ -1,0 +1,165 @@
+"""From videos of a robot to an agent that moves it, and what the stages see on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from agents import sentences
+from agents.robot_agent import RobotAgent
+from envs.errors import UserError
+from tests.calvin_data import record
+from train.__main__ import main
+from train.data.robot_video import RobotVideo, RobotVideoConfig
+from train.stages import Inputs
+from train.world import Watched, WorldStage, WorldStageConfig
+
+STAGES = ("tokenizer", "dynamics", "world", "inverse_dynamics")
+FAST = (
+    "experiment=calvin-small", "data.side=32", "data.stride=2", "data.held_out=0.3", "trainer.minutes=null",
+    "trainer.steps=4", "trainer.batch_size=4", "trainer.warmup_steps=1", "++stage.evaluate_clips=20",
+    "model.tokenizer.name=tiny", "+model.dynamics.readout=motion", "model.dynamics.name=tiny",
+    "+model.dynamics.parts=2", "+model.dynamics.levels=[4,4]", "model.world.name=tiny",
+    "+model.world.code_readout=last", "+model.world.instruction_dim=8", "model.inverse_dynamics.name=tiny",
+)  # fmt: skip
+
+
+class Letters:
+    """Stands in for a text model: counts of letters."""
+
+    name, dim = "letters", 8
+
+    def __init__(self, name: str) -> None:
+        pass
+
+    def __call__(self, told: Sequence[str]) -> np.ndarray:
+        return np.array([[text.count(letter) for letter in "aeinorst"] for text in told], np.float32)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A finished experiment of four steps a stage, on a small data set."""
+    folder = tmp_path_factory.mktemp("robots")
+    record(folder / "data" / "training", [12, 9, 15, 11])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sentences, "TextModel", Letters)
+        assert main(words(folder)) == 0
+        yield folder
+
+
+def words(folder: Path) -> list[str]:
+    out = folder / "run"
+    return [*FAST, f"data.folders=[{folder / 'data'}]", f"out={out}", f"export={out / 'agent'}"]
+
+
+def config(folder: Path, **settings: Any) -> RobotVideoConfig:
+    return RobotVideoConfig((str(folder / "data"),), **{"side": 32, "stride": 2, "held_out": 0.3, **settings})
+
+
+def test_every_stage_measures_itself(run: Path) -> None:
+    measured = {
+        "tokenizer": {"psnr", "pixel_error"},
+        "dynamics": {"motion_from_codes", "codes_used", "psnr"},
+        "world": {"frame_loss", "frame_exact", "code_loss", "code_top1"},
+        "inverse_dynamics": {"motion_r2", "gripper_accuracy", "labels"},
+    }
+    metrics = json.loads((run / "run/agent/metrics.json").read_text())
+    for stage in STAGES:
+        assert measured[stage] <= set(metrics[stage]) and metrics[stage]["steps"] == 4
+    card = (run / "run/agent/README.md").read_text()
+    assert "robot arm" in card and all(f"| {stage} | 4 |" in card for stage in STAGES)
+
+
+def test_the_agent_acts_and_knows_the_sentences(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "TextModel", None)  # all it needs came with the checkpoint
+    agent = RobotAgent.load(run / "run/agent", replan=1)
+    agent.reset("pull the handle to open the drawer")
+    pictures = {"static": np.zeros((200, 200, 3), np.uint8), "gripper": np.full((84, 84, 3), 200, np.uint8)}
+    action = agent.act(pictures, imagine=2)
+    assert action.shape == (7,) and np.abs(action).max() <= 1 and action[6] in (-1, 1)
+    thought = agent.thought
+    assert thought is not None and thought.imagined is not None
+    assert thought.imagined.shape == (2, 32, 48, 3) and thought.actions.shape == (2, 7)
+    assert 0 < thought.confidence <= 1
+
+
+def test_the_same_command_goes_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words(run)) == 0
+    assert capsys.readouterr().out.count("finished already") == 4
+
+
+def test_the_world_stage_sees_frames_and_sentences_and_nothing_else(run: Path, tmp_path: Path) -> None:
+    """With every action, state and task's name taken out of the data set, it sees and learns the same."""
+    inputs = Inputs(tokenizer=str(run / "run/tokenizer/checkpoint"), dynamics=str(run / "run/dynamics/checkpoint"))
+    from agents.videoworld.config import WorldConfig
+
+    model = WorldConfig.preset("tiny", code_readout="last", instruction_dim=8)
+
+    def learned(folder: Path) -> tuple[Watched, float]:
+        torch.manual_seed(0)
+        stage = WorldStage(WorldStageConfig(data=config(folder), inputs=inputs, model=model))
+        watched = stage.to_device(stage.batch(3, 0, 0, 1, 8), torch.device("cpu"))
+        assert set(vars(watched)) == {"frames", "instructions"}
+        return watched, stage.model(watched)[0].item()
+
+    bare = tmp_path / "data" / "training"
+    bare.mkdir(parents=True)
+    source = run / "data" / "training"
+    for path in source.iterdir():
+        if path.suffix == ".npz":
+            with np.load(path) as frame:
+                np.savez(bare / path.name, **{key: frame[key] for key in ("rgb_static", "rgb_gripper")})
+        elif path.name.startswith("ep_"):
+            (bare / path.name).write_bytes(path.read_bytes())
+    (bare / "lang_annotations").mkdir()
+    name = "lang_annotations/auto_lang_ann.npy"
+    from envs.objects import load_array, object_bytes
+
+    told = load_array(source / name).item()
+    (bare / name).write_bytes(object_bytes({"language": {"ann": told["language"]["ann"]}, "info": told["info"]}))
+    (seen, loss), (seen_bare, loss_bare) = learned(run), learned(tmp_path)
+    assert torch.equal(seen.frames, seen_bare.frames) and loss == loss_bare
+    assert seen.instructions is not None and seen_bare.instructions is not None
+    assert torch.equal(seen.instructions, seen_bare.instructions)
+    with pytest.raises(UserError, match="has no rel_actions"):
+        RobotVideo(config(tmp_path), "train").sample_labelled(np.random.default_rng(0), 4, 10)
+
+
+def test_labels_are_mean_actions_and_as_few_as_asked_for(run: Path) -> None:
+    video = RobotVideo(config(run), "train")
+    rng = np.random.default_rng(0)
+    clips, actions = video.sample_labelled(rng, 300, 3)
+    frames = clips.frames()
+    assert frames.shape == (300, 2, 32, 48, 3) and actions.shape == (300, 7) and np.abs(actions).max() <= 1
+    assert len(np.unique(actions, axis=0)) == 3 and set(actions[:, 6]) <= {-1.0, 1.0}
+    assert len(video.sweep(1000)[1]) == len(video)
+
+
+def test_figures_of_rebuilt_frames_and_of_codes(run: Path) -> None:
+    video = RobotVideo(config(run), "validation")
+    frames = video.sweep(5)[0].frames()[:, 0]
+    assert video.compare(frames, frames)["psnr"].min() > 70
+    done = np.random.default_rng(0).normal(size=(400, 7)).astype(np.float32)
+    digits = (done[:, None, :2] > 0).astype(np.int64)
+    told, random = video.compare_codes(digits, done), video.compare_codes(digits[::-1], done)
+    assert told["motion_from_codes"] > 0.15 > random["motion_from_codes"] and told["codes_used"] == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stride": 0}, "data.stride is 0: choose a whole number of at least 1"),
+        ({"horizon": 0}, "data.horizon is 0"),
+        ({"side": 33}, "a canvas of 33 px"),
+        ({"folders": ()}, "data.folders is empty"),
+    ],
+)
+def test_impossible_settings(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        RobotVideoConfig(**settings)

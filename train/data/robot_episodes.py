@@ -37,7 +37,7 @@ from train.data.demonstrations import EXPERT, Recorded, RecordingSettings, Slot,
 
 SETTINGS = "recording.json"
 # What an episode costs, until there are some to measure
-FRAMES, FRAME_BYTES, DEPTH_BYTES, FRAME_SECONDS = 70, 35_000, 155_000, 0.013
+FRAMES, FRAME_BYTES, DEPTH_BYTES, FRAME_SECONDS = 60, 40_000, 155_000, 0.012
 MARGIN = 256 * 2**20  # bytes that stay free
 HOPELESS = 3  # slots in a row that an expert fails at before the recording stops
 LINE = 10.0  # seconds between lines where there is no terminal

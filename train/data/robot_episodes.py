@@ -263,7 +263,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("world", choices=["calvin"], help="calvin: the play table")
     add("--episodes", type=int, required=True, metavar="N", help="of each task")
-    add("--tasks", default="", help="names with commas between (default: the 12 of VideoWorld's evaluation)")
+    add("--tasks", default="", help="names with commas between, or all (default: the 12 of VideoWorld's evaluation)")
     add("--scene", default="D", help="A, B, C or D (default: %(default)s)")
     add("--out", type=Path, help="folder (default: runs/calvin-SCENE)")
     add("--workers", default=str(cores()), help="processes, or ray (default: one for each core, %(default)s)")
@@ -274,6 +274,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     layout(options.scene)
     names = [name for name in options.tasks.split(",") if name] or VIDEOWORLD_TASKS
+    names = TASKS if options.tasks == "all" else names
     options.tasks = sorted({check_task(name) for name in names}, key=TASKS.index)
     options.out = options.out or Path("runs") / f"calvin-{options.scene}"
     if options.workers != "ray":

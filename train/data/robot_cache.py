@@ -120,9 +120,11 @@ def _load(split: DatasetSplit, place: Path, sizes: Sizes, key: str) -> CachedFra
         return None
     if frames.shape != (index["frames"], _row(sizes)):
         return None
-    columns = (np.array(index[name], np.int64) for name in ("first", "lengths", "episodes", "numbers"))
-    texts = index["sentences"]
-    return CachedFrames(split.folder, frames, dict(sizes), *columns, tuple(texts[number] for number in index["said"]))
+    first, lengths, episodes, numbers = (
+        np.array(index[name], np.int64) for name in ("first", "lengths", "episodes", "numbers")
+    )
+    sentences = tuple(index["sentences"][number] for number in index["said"])
+    return CachedFrames(split.folder, frames, dict(sizes), first, lengths, episodes, numbers, sentences)
 
 
 def _build(split: DatasetSplit, sizes: Sizes, annotated: bool, place: Path, key: str) -> None:

@@ -97,7 +97,7 @@ def _table(part: CachedFrames, cache: str) -> dict[str, np.ndarray]:
             advance(1)
     made = {"numbers": numbers, **{name: np.stack(values) for name, values in table.items()}}
     buffer = io.BytesIO()
-    np.savez(buffer, **made)
+    np.savez(buffer, allow_pickle=False, **made)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in [] if cache else path.parent.glob("labels-*.npz"):

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from envs.calvin.layouts import Layout
-from envs.calvin.scripts import SCRIPTS, Situation
+from envs.calvin.scripts import SCRIPTS
+from envs.calvin.situation import Situation
 from envs.calvin.tasks import TASKS, check_task
 from envs.errors import UserError
 from envs.tabletop.arm import MAX_ANGLE_STEP, MAX_POSITION_STEP, OPEN

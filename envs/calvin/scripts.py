@@ -8,110 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from envs.calvin.layouts import BLOCK_LENGTHS, BLOCK_SIDE, Layout
-from envs.calvin.play_table import ROBOT_BASE
+from envs.calvin.layouts import BLOCK_SIDE
+from envs.calvin.situation import STEADY, Situation
 from envs.calvin.table import ALONG, SWITCH_TRAVEL
 from envs.calvin.tasks import COLOURS
-from envs.tabletop.arm import CLOSED, OPEN, beyond_reach
-from envs.tabletop.waypoints import Waypoint, pointing_down
+from envs.tabletop.arm import CLOSED, OPEN
+from envs.tabletop.waypoints import Waypoint, wrapped
 
 Script: TypeAlias = Iterator[Waypoint]
 
-ACROSS = 1.5  # yaw at home, near pi / 2: the fingers open along x
 TIP = 0.015  # m that the fingers reach beyond the tool centre point
 FINGERS = 0.027  # m; half of two closed fingers, in the direction in which they open
+FINGER_DEPTH = 0.0105  # m; the same across
+CABINET_LEAN = 0.8  # m back for each m up: the hand stays in front of the panel
 TRAVEL = 0.56  # z of ways over the table; whatever stands on it is lower
 TRIES = 3
-STEADY = 0.8
-MOST_LEAN = 0.6  # m aside for each m down
-SPARE = 0.02  # m of the arm's reach that is left, because the last of it is slow and inexact
-
-
-class Block(NamedTuple):
-    """A block: its centre (3,) m, its yaw in rad, its length along that in m."""
-
-    position: np.ndarray
-    yaw: float
-    length: float
-
-    def reach(self, x: float, y: float) -> float:
-        """How far it reaches from its centre in the direction (x, y), of length 1."""
-        along = abs(x * np.cos(self.yaw) + y * np.sin(self.yaw))
-        aside = abs(y * np.cos(self.yaw) - x * np.sin(self.yaw))
-        return float(along * self.length + aside * BLOCK_SIDE) / 2
-
-    def face_yaw(self) -> float:
-        """The yaw next to home at which the fingers are square to its faces."""
-        return ACROSS + float((self.yaw - ACROSS + np.pi / 4) % (np.pi / 2) - np.pi / 4)
-
-    def grip_yaw(self) -> float:
-        """The yaw next to home at which the fingers close on its long sides."""
-        return ACROSS + float((self.yaw - ACROSS + np.pi / 2) % np.pi - np.pi / 2)
-
-
-class Situation:
-    """What a script goes by: the states of this moment in words, and the jitter that makes demonstrations differ."""
-
-    def __init__(self, layout: Layout, random: np.random.Generator, noise: float) -> None:
-        self.layout, self.random, self.noise = layout, random, noise
-        self.robot, self.scene = np.zeros(15), np.zeros(24)
-
-    @property
-    def hand(self) -> np.ndarray:
-        """Position of the tool centre point, (3,)."""
-        return self.robot[:3]
-
-    @property
-    def door(self) -> float:
-        """x of the door's handle."""
-        return self.layout.door - float(self.scene[0])
-
-    @property
-    def drawer(self) -> float:
-        """How far the drawer is open."""
-        return float(self.scene[1])
-
-    def lit(self, light: str) -> bool:
-        """Whether "lightbulb" or "led" is on."""
-        return bool(self.scene[4 + ("lightbulb", "led").index(light)] > 0.5)
-
-    def block(self, colour: str) -> Block:
-        """The block of a colour."""
-        begin = 6 + 6 * self.layout.order.index(colour)
-        pose = self.scene[begin : begin + 6]
-        return Block(pose[:3].copy(), float(pose[5]), BLOCK_LENGTHS[self.layout.sizes[colour]])
-
-    def near(self, value: float, spread: float) -> float:
-        """A value near the given one, at most `spread` away."""
-        return value + self.noise * float(self.random.uniform(-spread, spread))
-
-    def to(
-        self,
-        x: float,
-        y: float,
-        z: float,
-        gripper: int,
-        *,
-        yaw: float = ACROSS,
-        lean: tuple[float, float] = (0.0, 0.0),
-        speed: float = 1.0,
-        through: float = 0.0,
-        wait: int = 0,
-        steady: float = STEADY,
-    ) -> Waypoint:
-        """A waypoint with the gripper pointing down, or leaning as far outwards as it takes to get there."""
-        outwards = np.array([x - ROBOT_BASE[0], y - ROBOT_BASE[1]])
-        outwards /= np.linalg.norm(outwards)
-        for more in np.arange(0.0, MOST_LEAN, 0.05):
-            towards = (lean[0] + more * outwards[0], lean[1] + more * outwards[1])
-            pose = np.array([x, y, z, *pointing_down(yaw, towards)])
-            if beyond_reach(pose, ROBOT_BASE, SPARE) <= 0:
-                break
-        return Waypoint(pose, gripper, speed=speed, through=through, wait=wait, steady=steady)
 
 
 def push_block(see: Situation, colour: str, sign: int) -> Script:
@@ -237,11 +152,173 @@ def move_door(see: Situation, sign: int) -> Script:
             return
 
 
+def _grasp(see: Situation, colour: str, lean: tuple[float, float] = (0.0, 0.0)) -> Script:
+    """Take a block from above, or from the direction that the gripper leans back in."""
+    block = see.block(colour)
+    (x, y, z), yaw = block.position, block.grip_yaw()
+    z += 0.002 + 0.006 * bool(lean[1])  # a gripper that leans has its tips lower
+    x, y = see.near(x, 0.004), see.near(y, 0.006)
+    back = see.near(0.10, 0.015)
+    above = see.to(x - back * lean[0], y - back * lean[1], z + back, OPEN, yaw=yaw, lean=lean, through=0.02, steady=0)
+    if lean[1]:  # not through the panel
+        yield see.to(x, -0.10, 0.60, OPEN, yaw=yaw, lean=lean, through=0.03, steady=0)
+    yield above
+    yield see.to(x, y, z, OPEN, yaw=yaw, lean=lean)
+    yield see.to(x, y, z, CLOSED, yaw=yaw, lean=lean, wait=4)
+
+
+def _holds(see: Situation) -> bool:
+    """Whether something is between the fingers."""
+    return bool(see.robot[6] > 0.02)
+
+
+def _let_go(see: Situation, pose: Waypoint, rise: float = 0.10, back: float = 0.0) -> Script:
+    """Open the fingers and leave."""
+    yield pose._replace(gripper=OPEN, wait=3)
+    away = pose.pose + (0, -back, rise, 0, 0, 0)
+    yield pose._replace(pose=away, gripper=OPEN)
+
+
+def lift_block(see: Situation, colour: str, place: str) -> Script:
+    """Take a block and lift it; out of the cabinet with a gripper that leans back."""
+    lean = (0.0, CABINET_LEAN) if place == "slider" else (0.0, 0.0)
+    for _ in range(TRIES):
+        yield from _grasp(see, colour, lean)
+        x, y, z = see.hand
+        yaw = see.block(colour).grip_yaw()
+        out = see.near(0.08, 0.02) if place == "slider" else 0.0
+        rise = see.near(0.12, 0.02)
+        yield see.to(see.near(x, 0.02), y - out, z + rise, CLOSED, yaw=yaw, lean=lean, speed=0.8)
+        if _holds(see):
+            return
+        yield see.to(x, y - out, z + rise, OPEN, yaw=yaw, lean=lean)
+
+
+def rotate_block(see: Situation, colour: str, sign: int) -> Script:
+    """Take a block and turn it where it stands."""
+    begin = see.block(colour).yaw
+    for _ in range(TRIES):
+        yaw = see.block(colour).grip_yaw()
+        yield from _grasp(see, colour)
+        x, y, z = see.hand
+        turn = yaw + sign * see.near(1.25, 0.08)
+        yield see.to(x, y, z, CLOSED, yaw=turn, speed=0.9, wait=2)
+        yield from _let_go(see, see.to(x, y, z, OPEN, yaw=turn))
+        if sign * wrapped(np.array(see.block(colour).yaw - begin)) > 1.05:
+            return
+
+
+def _held(see: Situation) -> str:
+    """The colour of the block in the hand: the nearest."""
+    return min(see.layout.order, key=lambda colour: float(np.linalg.norm(see.block(colour).position - see.hand)))
+
+
+def _hang(see: Situation, colour: str) -> np.ndarray:
+    """Where the held block is, as seen from the tool centre point, (3,)."""
+    return see.block(colour).position - see.hand
+
+
+def place_in_drawer(see: Situation) -> Script:
+    """Bring the held block over the open drawer, lower it, let go."""
+    hang = _hang(see, _held(see))
+    inside = (see.near(see.layout.drawer - 0.02, 0.06), see.near(-0.06 - see.drawer, 0.015))
+    x, y = inside[0] - hang[0], inside[1] - hang[1]
+    z = see.near(0.365, 0.004) - hang[2]
+    yield see.to(x, y, see.near(0.50, 0.02), CLOSED, through=0.02, steady=0)
+    yield see.to(x, y, z, CLOSED)
+    yield from _let_go(see, see.to(x, y, z, CLOSED))
+
+
+def place_in_slider(see: Situation) -> Script:
+    """Put the held block into the cabinet, where the door leaves it open."""
+    colour = _held(see)
+    hang = _hang(see, colour)
+    left, right = see.layout.opening(float(see.scene[0]))
+    others = [see.block(other).position for other in see.layout.order if other != colour]
+    inside = [place for place in others if place[1] > 0.02 and place[2] > 0.40]
+    places = np.linspace(left + 0.06, right - 0.06, 9)
+    room = np.array([min((abs(x - other[0]) for other in inside), default=1.0) for x in places])
+    choice = places[room >= min(0.10, room.max())]
+    x = float(choice[int(see.random.integers(len(choice)))] if see.noise else choice[len(choice) // 2]) - hang[0]
+    y, z = see.near(0.048, 0.006) - hang[1], see.near(0.465, 0.003) - hang[2]
+    lean = (0.0, 0.2)
+    yield see.to(x, y - 0.08, see.near(0.56, 0.015), CLOSED, lean=lean, through=0.02, steady=0)
+    yield see.to(x, y, z + 0.05, CLOSED, lean=lean, through=0.01)
+    yield see.to(x, y, z, CLOSED, lean=lean)
+    yield from _let_go(see, see.to(x, y, z, CLOSED, lean=lean), rise=0.08, back=0.06)
+
+
+def stack_block(see: Situation) -> Script:
+    """Put the held block on another one that stands on the table."""
+    held = _held(see)
+    others = [see.block(colour) for colour in see.layout.order if colour != held]
+    below = min(
+        (block for block in others if block.position[1] < 0.0),
+        key=lambda block: float(np.linalg.norm(block.position[:2] - see.hand[:2])),
+        default=others[0],
+    )
+    yaw = below.grip_yaw()
+    x, y, z = below.position + (0, 0, BLOCK_SIDE)
+    yield see.to(x, y, z + see.near(0.075, 0.015), CLOSED, yaw=yaw, steady=0.3, through=0.015)
+    hang = _hang(see, held)
+    x, y, z = x - hang[0], y - hang[1], z - hang[2] + 0.003
+    yield see.to(x, y, z + 0.03, CLOSED, yaw=yaw)
+    hang = _hang(see, held)
+    x, y = below.position[0] - hang[0], below.position[1] - hang[1]
+    down = see.to(x, y, z, CLOSED, yaw=yaw, speed=0.5, steady=0.95)
+    yield down
+    yield from _let_go(see, down)
+
+
+def unstack_block(see: Situation) -> Script:
+    """Take the upper block away and put it down beside."""
+    for _ in range(TRIES):
+        colour = max(see.layout.order, key=lambda colour: float(see.block(colour).position[2]))
+        yield from _grasp(see, colour)
+        x, y, z = see.hand
+        yaw = see.block(colour).grip_yaw()
+        yield see.to(see.near(x, 0.02), y, z + see.near(0.08, 0.02), CLOSED, yaw=yaw, speed=0.8)
+        if _holds(see):
+            return
+        yield see.to(x, y, z + 0.08, OPEN, yaw=yaw)
+
+
+def push_into_drawer(see: Situation) -> Script:
+    """Set the closed fingers behind the block and push it over the table's edge."""
+    fits = [
+        colour
+        for colour in see.layout.order
+        if see.block(colour).position[1] < 0.0 and abs(see.block(colour).position[0] - see.layout.drawer) < 0.2
+    ]
+    colour = (fits or list(see.layout.order))[0]
+    for _ in range(TRIES):
+        block = see.block(colour)
+        yaw, aside, low = block.face_yaw(), see.near(0.0, 0.006), see.near(0.463, 0.003)
+        x = block.position[0] + aside
+        behind = block.position[1] + block.reach(0, 1) + FINGER_DEPTH + see.near(0.014, 0.004)
+        lean = (0.0, 0.2)
+        yield see.to(x, behind, see.near(TRAVEL, 0.02), CLOSED, yaw=yaw, lean=lean, through=0.02, steady=0)
+        yield see.to(x, behind, low, CLOSED, yaw=yaw, lean=lean)
+        speed = see.near(0.6, 0.12)
+        for _ in range(30):
+            block = see.block(colour)
+            if block.position[1] < -0.21 or block.position[2] < 0.43 or see.hand[1] < block.position[1]:
+                break
+            x = block.position[0] + aside
+            yield see.to(x, see.hand[1] - 0.045, low, CLOSED, yaw=yaw, lean=lean, speed=speed, through=0.03)
+        yield see.to(see.hand[0], see.hand[1] + 0.02, TRAVEL, CLOSED, yaw=yaw, lean=lean)
+        if see.block(colour).position[2] < 0.42:
+            return
+
+
 def _scripts() -> dict[str, Callable[[Situation], Script]]:
     scripts: dict[str, Callable[[Situation], Script]] = {}
     for colour in COLOURS:
         for side, sign in (("right", 1), ("left", -1)):
             scripts[f"push_{colour}_block_{side}"] = partial(push_block, colour=colour, sign=sign)
+            scripts[f"rotate_{colour}_block_{side}"] = partial(rotate_block, colour=colour, sign=-sign)
+        for place in ("table", "slider", "drawer"):
+            scripts[f"lift_{colour}_block_{place}"] = partial(lift_block, colour=colour, place=place)
     scripts["move_slider_left"] = partial(move_door, sign=-1)
     scripts["move_slider_right"] = partial(move_door, sign=1)
     scripts["open_drawer"] = open_drawer
@@ -249,6 +326,9 @@ def _scripts() -> dict[str, Callable[[Situation], Script]]:
     for word, on in (("on", True), ("off", False)):
         scripts[f"turn_{word}_lightbulb"] = partial(turn_lightbulb, on=on)
         scripts[f"turn_{word}_led"] = partial(turn_led, on=on)
+    scripts["place_in_slider"], scripts["place_in_drawer"] = place_in_slider, place_in_drawer
+    scripts["stack_block"], scripts["unstack_block"] = stack_block, unstack_block
+    scripts["push_into_drawer"] = push_into_drawer
     return scripts
 
 

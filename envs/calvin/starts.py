@@ -16,13 +16,16 @@ from envs.tabletop.kinematics import forward, joints_near
 from envs.tabletop.solids import fixed_angles, rotation
 
 APART = 0.10  # m between the centres of blocks side by side
-TRIES = 1000
+TRIES = 10_000
 DRAWER_FLOOR = 0.34  # z; its inside begins 0.16 m in front of the table's middle and is 0.20 m deep
 HELD = 0.0383  # m; fingers around a block
 ARM_SPREAD = (0.06, 0.05, 0.05)  # m; how far from home the arm starts, at most
 YAW_SPREAD = 0.3  # rad
-LANE, AHEAD, BEHIND = 0.07, 0.165, 0.115  # m; what a block to push needs aside, ahead and, for the hand, behind
+LANE, AHEAD, BEHIND = 0.085, 0.18, 0.115  # m; what a block to push needs aside, ahead and, for the hand, behind
 TABLE_END = 0.42  # m; |x| of a block's centre on the table
+DRAWER_WIDTH = 0.28  # m; where blocks that fall from the table land in the open drawer
+BESIDE = 0.078  # m that the open fingers need beside the centre of a block, to both sides of the cabinet's opening
+BEHIND_CLEAR = -0.065  # m; y of a block that has room for the hand behind it
 PANEL_CLEAR = -0.045  # m; y of a block's centre in front of the panel
 
 
@@ -87,7 +90,8 @@ def _places(wanted: State, random: np.random.Generator, vary: bool) -> dict[str,
 def _poses(
     task: str, wanted: State, layout: Layout, robot: np.ndarray, random: np.random.Generator, vary: bool
 ) -> dict[str, np.ndarray]:
-    """Pose (6,) of each block; blocks side by side keep apart, and one to push has room for that."""
+    """Pose (6,) of each block; blocks side by side keep apart, and those of the task have room for it."""
+    door = layout.door_travel if wanted.get("slider") == "left" else 0.0
     for _ in range(TRIES):
         places = _places(wanted, random, vary)
         poses = {colour: _pose(place, layout, robot, random) for colour, place in places.items()}
@@ -97,18 +101,31 @@ def _poses(
                 poses[colour] = below[0] + (0, 0, BLOCK_SIDE, 0, 0, 0)
         beside = [poses[colour][:3] for colour, place in places.items() if place != "stacked_top"]
         apart = all(np.linalg.norm(a - b) > APART for i, a in enumerate(beside) for b in beside[:i])
-        if apart and _has_room(task, poses, layout):
+        if apart and _has_room(task, poses, layout, door):
             return poses
     raise RuntimeError("the blocks found no places apart from each other")
 
 
-def _has_room(task: str, poses: dict[str, np.ndarray], layout: Layout) -> bool:
-    """Whether a block to push stays on the table, and neither the button nor another block is in the way."""
+def _has_room(task: str, poses: dict[str, np.ndarray], layout: Layout, door: float) -> bool:
+    """Whether the hand and what it moves find room; door: where its joint stands."""
+    if task == "push_into_drawer":
+        return all(
+            abs(x - layout.drawer) < DRAWER_WIDTH / 2 and y < BEHIND_CLEAR
+            for x, y, z in (pose[:3] for pose in poses.values())
+            if y < 0 and z > BLOCK_Z - 0.01
+        )
     verb, _, rest = task.partition("_")
     colour, _, side = rest.partition("_block_")
-    if verb != "push" or not side:
-        return True
-    sign = 1 if side == "right" else -1
+    if verb == "lift" and side == "slider":
+        left, right = layout.opening(door)
+        return left + BESIDE < poses[colour][0] < right - BESIDE
+    if verb == "push":
+        return _has_way(1 if side == "right" else -1, colour, poses, layout)
+    return True
+
+
+def _has_way(sign: int, colour: str, poses: dict[str, np.ndarray], layout: Layout) -> bool:
+    """Whether a block to push stays on the table, and neither the button nor another block is in the way."""
     x, y, _ = poses[colour][:3]
     others = [(*poses[other][:2], AHEAD) for other in poses if other != colour]
     for other_x, other_y, ahead in (*others, (layout.button, -0.12, AHEAD + 0.025)):

@@ -63,11 +63,11 @@ class CachedFrames:
 
     def pictures(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Camera -> uint8 (*rows.shape, side, side, 3)."""
-        read = np.asarray(self.frames[rows])
         cut, start = {}, 0
         for name, side in self.sizes.items():
-            cut[name] = read[..., start : start + side * side * 3].reshape(*rows.shape, side, side, 3)
-            start += side * side * 3
+            stop = start + side * side * 3
+            cut[name] = np.asarray(self.frames[:, start:stop][rows]).reshape(*rows.shape, side, side, 3)
+            start = stop
         return cut
 
 

@@ -64,11 +64,11 @@ class CachedFrames:
 
     def pictures(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Camera -> uint8 (*rows.shape, h, w, 3)."""
-        read = np.asarray(self.frames[rows])
         cut, start = {}, 0
         for name, (height, width) in self.sizes.items():
-            cut[name] = read[..., start : start + height * width * 3].reshape(*rows.shape, height, width, 3)
-            start += height * width * 3
+            stop = start + height * width * 3
+            cut[name] = np.asarray(self.frames[:, start:stop][rows]).reshape(*rows.shape, height, width, 3)
+            start = stop
         return cut
 
 

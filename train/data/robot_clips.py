@@ -132,14 +132,16 @@ class RobotClips:
     def cut(self, windows: np.ndarray, begins: np.ndarray, horizon: int, stride: int = 1) -> VideoClips:
         """The clips that begin there."""
         within = self.places(windows, begins, horizon, stride)
-        shape = within.shape
-        frames = {name: np.empty((*shape, *size, 3), np.uint8) for name, size in self.config.sizes.items()}
         parts, numbers = self._windows[windows].T
+        frames: dict[str, np.ndarray] = {}
         for part in np.unique(parts):
             mine = parts == part
-            rows = self._parts[part].first[numbers[mine], None] + within[mine]
-            for name, pictures in self._parts[part].pictures(rows).items():
-                frames[name][mine] = pictures
+            pictures = self._parts[part].pictures(self._parts[part].first[numbers[mine], None] + within[mine])
+            if mine.all():
+                frames = pictures
+                break
+            for name, some in pictures.items():
+                frames.setdefault(name, np.empty((len(windows), *some.shape[1:]), np.uint8))[mine] = some
         said = self._said[windows]
         return VideoClips(frames, said.astype(np.int64), tuple(self.sentences[i] for i in said))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from envs.calvin.layouts import Layout
-from envs.calvin.scripts import SCRIPTS
+from envs.calvin.scripts import SCRIPTS, script_for
 from envs.calvin.situation import Situation
 from envs.calvin.tasks import TASKS, check_task
 from envs.errors import UserError
@@ -46,7 +46,7 @@ class Expert:
         self._see = Situation(layout, random, noise)
         speed = 1 + noise * SPEEDS * random.uniform(-1, 1)
         self._follower = Follower(random, noise=noise, speed=float(np.clip(speed, 0.5, 1.4)))
-        self._script = SCRIPTS[task](self._see)
+        self._script = script_for(task, self._see)
         self._goal: Waypoint | None = None
         self._begun = self._finished = False
         self._gripper = OPEN

@@ -21,12 +21,31 @@ from envs.tabletop.waypoints import Waypoint, wrapped
 
 Script: TypeAlias = Iterator[Waypoint]
 
-TIP = 0.015  # m that the fingers reach beyond the tool centre point
 FINGERS = 0.027  # m; half of two closed fingers, in the direction in which they open
 FINGER_DEPTH = 0.0105  # m; the same across
 CABINET_LEAN = 0.8  # m back for each m up: the hand stays in front of the panel
+LOW = 0.515  # z below which the hand may be among blocks
+PANEL = -0.05  # y behind which it may be at the panel
 TRAVEL = 0.56  # z of ways over the table; whatever stands on it is lower
 TRIES = 3
+
+
+def _holds(see: Situation) -> bool:
+    """Whether something is between the fingers."""
+    return bool(see.robot[6] > 0.015)
+
+
+def free_hand(see: Situation) -> Script:
+    """Let go of what the task before has left in the hand, and leave it; nothing where the hand is free already."""
+    here = see.robot[:6].copy()
+    if see.robot[14] < 0 and _holds(see):
+        yield Waypoint(here, OPEN, wait=3, steady=1)
+    if see.hand[1] > PANEL:
+        here[1] = -0.10
+        yield Waypoint(here, int(see.robot[14]), steady=1)
+    if see.hand[2] < LOW:
+        here[2] = TRAVEL
+        yield Waypoint(here, int(see.robot[14]), through=0.02, steady=1)
 
 
 def push_block(see: Situation, colour: str, sign: int) -> Script:
@@ -165,11 +184,6 @@ def _grasp(see: Situation, colour: str, lean: tuple[float, float] = (0.0, 0.0)) 
     yield above
     yield see.to(x, y, z, OPEN, yaw=yaw, lean=lean)
     yield see.to(x, y, z, CLOSED, yaw=yaw, lean=lean, wait=4)
-
-
-def _holds(see: Situation) -> bool:
-    """Whether something is between the fingers."""
-    return bool(see.robot[6] > 0.02)
 
 
 def _let_go(see: Situation, pose: Waypoint, rise: float = 0.10, back: float = 0.0) -> Script:
@@ -332,4 +346,12 @@ def _scripts() -> dict[str, Callable[[Situation], Script]]:
     return scripts
 
 
-SCRIPTS = _scripts()
+_SCRIPTS = _scripts()
+SCRIPTS = tuple(_SCRIPTS)  # the tasks that have one
+
+
+def script_for(task: str, see: Situation) -> Script:
+    """The waypoints of a task of `SCRIPTS`, from wherever the hand is."""
+    if not task.startswith(("place", "stack")):
+        yield from free_hand(see)
+    yield from _SCRIPTS[task](see)

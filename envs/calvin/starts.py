@@ -25,7 +25,7 @@ LANE, AHEAD, BEHIND = 0.085, 0.18, 0.115  # m; what a block to push needs aside,
 TABLE_END = 0.42  # m; |x| of a block's centre on the table
 DRAWER_WIDTH = 0.28  # m; where blocks that fall from the table land in the open drawer
 BESIDE = 0.078  # m that the open fingers need beside the centre of a block, to both sides of the cabinet's opening
-BEHIND_CLEAR = -0.065  # m; y of a block that has room for the hand behind it
+BEHIND_CLEAR = -0.065  # m; y of a block that has room for the hand behind and above it
 PANEL_CLEAR = -0.045  # m; y of a block's centre in front of the panel
 
 
@@ -108,12 +108,11 @@ def _poses(
 
 def _has_room(task: str, poses: dict[str, np.ndarray], layout: Layout, door: float) -> bool:
     """Whether the hand and what it moves find room; door: where its joint stands."""
+    on_table = [pose[:2] for pose in poses.values() if pose[1] < 0 and abs(pose[2] - BLOCK_Z) < 0.01]
+    if task in ("push_into_drawer", "stack_block") and any(y > BEHIND_CLEAR for _, y in on_table):
+        return False
     if task == "push_into_drawer":
-        return all(
-            abs(x - layout.drawer) < DRAWER_WIDTH / 2 and y < BEHIND_CLEAR
-            for x, y, z in (pose[:3] for pose in poses.values())
-            if y < 0 and z > BLOCK_Z - 0.01
-        )
+        return all(abs(x - layout.drawer) < DRAWER_WIDTH / 2 for x, _ in on_table)
     verb, _, rest = task.partition("_")
     colour, _, side = rest.partition("_block_")
     if verb == "lift" and side == "slider":

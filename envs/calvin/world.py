@@ -16,7 +16,7 @@ from envs.tabletop.scene import SIMULATION_HZ, Scene
 
 CONTROL_HZ = 30
 SUBSTEPS = SIMULATION_HZ // CONTROL_HZ
-SETTLING = 2  # steps of the physics in a reset
+SETTLING = 5  # steps of the physics in a reset: the protocol's blocks start 1 mm above the cabinet's floor
 CAMERAS = ("static", "gripper")
 ACTION_KINDS = ("relative", "absolute", "joint_relative", "joint_absolute")
 
@@ -184,7 +184,7 @@ class BuiltinWorld:
         self.scene.restore(self._clean)
 
     def _settle(self) -> None:
-        """Let contacts form, so that the first info has them: boxes need a step more than CALVIN's meshes."""
+        """Let contacts form, so that the first info has them: boxes need to come nearer than CALVIN's meshes."""
         self.scene.simulate(SETTLING)
         self.table.show_lights()
 

@@ -16,7 +16,7 @@ from gymnasium.utils.env_checker import check_env
 
 import envs
 from envs.calvin.env import CalvinEnv
-from envs.calvin.sequences import VIDEOWORLD_TASKS, make_chains, start_observation
+from envs.calvin.sequences import VIDEOWORLD_TASKS, make_chains, start_observation, start_states
 from envs.calvin.tasks import TASKS, solved_tasks
 from envs.errors import UserError
 
@@ -125,6 +125,14 @@ def test_a_state_given_to_reset_is_the_state_observed(env: CalvinEnv) -> None:
     apart = np.abs(observation["scene_obs"] - scene)
     apart[[9, 10, 11, 15, 16, 17, 21, 22, 23]] %= 2 * np.pi
     assert apart.max() < 2e-3
+
+
+def test_blocks_of_the_protocol_stand_in_the_cabinet_from_the_start(env: CalvinEnv) -> None:
+    """Lifting one from there is solved only if it touches the floor when the task begins."""
+    robot, scene = start_observation(next(state for state in start_states() if state["pink_block"] == "slider_left"))
+    info = env.reset(options={"robot_obs": robot, "scene_obs": scene})[1]["scene_info"]
+    floor = info["fixed_objects"]["table"]["links"]["plank_link"]
+    assert floor in {contact[4] for contact in info["movable_objects"]["block_pink"]["contacts"]}
 
 
 @pytest.mark.parametrize("seed", range(3))

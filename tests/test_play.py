@@ -169,7 +169,7 @@ def test_an_engine_that_is_not_installed(
 def test_a_checkpoint_of_another_size(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "large"
     other.mkdir()
-    (other / "config.yaml").write_text("frames:\n  size: 13\n")
+    (other / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 13\n")
     assert play.main(["go", "--checkpoint", str(checkpoint), "--vs", str(other)]) == 2
     err = capsys.readouterr().err
     assert "VideoWorld has learned 9x9 and large 13x13; choose players of one size" in err and one_sentence(err)

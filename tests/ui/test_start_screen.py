@@ -266,7 +266,7 @@ def test_a_player_of_the_command_line_stands_in_its_row(lobby: Open, engine: str
 def test_a_checkpoint_that_cannot_be_loaded_rests_the_game(lobby: Open, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
-    (folder / "config.yaml").write_text("frames:\n  size: 9\n")
+    (folder / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 9\n")
     driver = lobby()
     take(driver, "white", str(folder))
     driver.key("return")

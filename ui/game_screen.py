@@ -20,7 +20,7 @@ from ui.side_panel import SidePanel, mode_of
 from ui.thought_panel import compare, ring_points
 from ui.thoughts import Considered
 from ui.timeline import Timeline
-from ui.widgets import draw_box, draw_text, frame_surface
+from ui.widgets import draw_box, draw_text, fitting, frame_surface
 
 _SHOWN_CANDIDATES = 5
 _LEAST_SHOWN = 0.01  # candidates below this probability are not marked on the board
@@ -215,16 +215,19 @@ class GameScreen:
         draw_box(surface, rect, theme.panel, max(4, self._text // 2))
         surface.blit(frame_surface(imagined[step], frame.width), frame)
         moves = "1 move" if step == 0 else f"{step + 1} moves"
-        words = f"imagined, {moves} ahead"
+        choices = [f"imagined, {moves} ahead", f"{moves} ahead", f"+{step + 1}"]
         found = compare(self.match, considered, step)
         if found is not None:
-            words += f"; {100 * found[1]:.0f} % of the points came that way"
+            share = f"{100 * found[1]:.0f} %"
+            ends = ("; {} of the points came that way", ", {} right", ": {}")
+            choices = [words + end.format(share) for words, end in zip(choices, ends, strict=True)]
             ring_points(surface, frame, considered, found[0], theme.differs)
         left = (bar.left + self._text, bar.centery)
         right = draw_text(
             surface, "Esc: back", (bar.right - self._text, bar.centery), self._text, theme.muted, anchor="midright"
         ).left
         width = max(1, right - left[0] - self._text)
+        words = fitting(choices, self._text, width, bold=True)
         draw_text(surface, words, left, self._text, theme.text, anchor="midleft", bold=True, width=width)
 
     def ghost(self) -> int:

@@ -186,7 +186,7 @@ class GameScreen:
         """What there is to do now, in a few words."""
         if self.match.counting:
             return "click dead stones    H: keys"
-        return "Space: ask again    H: keys" if self.match.trouble is not None else "H: keys"
+        return "Space: ask again    H: keys" if self.match.paused and self.match.trouble is not None else "H: keys"
 
     def _draw_board(self, surface: pygame.Surface) -> None:
         match, settings = self.match, self.surroundings.settings

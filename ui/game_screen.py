@@ -15,7 +15,7 @@ from ui.layout import lay_out
 from ui.match import Match
 from ui.messages import INFO, WARNING
 from ui.reviewing import PAGE
-from ui.screen import Surroundings, draw_status
+from ui.screen import Pointed, Surroundings, draw_status
 from ui.side_panel import SidePanel, mode_of
 from ui.thought_panel import compare, ring_points
 from ui.thoughts import Considered
@@ -27,7 +27,7 @@ _LEAST_SHOWN = 0.01  # candidates below this probability are not marked on the b
 _RESIGN_SECONDS = 3.0  # within which the second press has to come
 
 
-class GameScreen:
+class GameScreen(Pointed):
     """Shows one match. `actions` are its verbs; the window adds its own."""
 
     bindings = GAME_KEYS
@@ -43,7 +43,6 @@ class GameScreen:
         self.timeline = Timeline(surroundings.theme)
         self.status = pygame.Rect(0, 0, 1, 1)
         self.enlarged: int | None = None  # the imagined frame that is shown in place of the board
-        self.pointer = (-1, -1)
         self._text = 14
         self._laid_out: tuple[object, ...] = ()
         self._resign_at = -_RESIGN_SECONDS
@@ -73,21 +72,13 @@ class GameScreen:
 
     def handle(self, event: pygame.event.Event) -> bool:
         """See `Screen`."""
-        if event.type == pygame.MOUSEMOTION:
-            before, self.pointer = self._hovered(), event.pos
-            return self._hovered() != before
-        if event.type == pygame.WINDOWLEAVE:
-            self.pointer = (-1, -1)
-        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-            self.pointer = event.pos
-            self._click(event.pos)
-        elif event.type == pygame.MOUSEWHEEL and event.y:
+        if event.type == pygame.MOUSEWHEEL and event.y:
             look = self.match.look_back if event.y > 0 else self.match.look_on
             look(1)
         elif event.type == pygame.DROPFILE:
             self.match.open_record(Path(event.file))
         else:
-            return False
+            return super().handle(event)
         return True
 
     def _click(self, position: tuple[int, int]) -> None:
@@ -107,7 +98,6 @@ class GameScreen:
             self.match.play(point)
 
     def _hovered(self) -> object:
-        """What the pointer is on, as far as it changes the picture."""
         return (
             self.panel.action_at(self.pointer),
             self.panel.thoughts.step_at(self.pointer),

@@ -12,7 +12,7 @@ from ui.dream import Dream
 from ui.dream_panel import DreamPanel, DriftChart
 from ui.keymap import DREAM_KEYS
 from ui.layout import lay_out
-from ui.messages import INFO
+from ui.messages import INFO, WARNING
 from ui.screen import Pointed, Surroundings, draw_status
 from ui.side_panel import dots
 from ui.widgets import draw_box, draw_ring, draw_text, frame_surface
@@ -43,6 +43,13 @@ class DreamScreen(Pointed):
         }
 
     # Input
+
+    def handle(self, event: pygame.event.Event) -> bool:
+        """See `Screen`."""
+        if event.type == pygame.DROPFILE:
+            self.tell("Wake up first (Escape): games are looked at outside the dream.", WARNING)
+            return True
+        return super().handle(event)
 
     def _click(self, position: tuple[int, int]) -> None:
         action = self.panel.action_at(position)

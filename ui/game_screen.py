@@ -174,6 +174,8 @@ class GameScreen(Pointed):
 
     def _hint(self) -> str:
         """What there is to do now, in a few words."""
+        if self.match.review is not None:
+            return "Esc: to the game    H: keys"
         if self.match.counting:
             return "click dead stones    H: keys"
         return "Space: ask again    H: keys" if self.match.paused and self.match.trouble is not None else "H: keys"

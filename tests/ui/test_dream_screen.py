@@ -220,6 +220,12 @@ def test_keys_and_clicks(dream: Open, films: Path) -> None:
     assert "ound" in driver.dream.status.text
 
 
+def test_a_dropped_game_has_to_wait(dream: Open, tmp_path: Path) -> None:
+    driver = dream()
+    driver.post(pygame.DROPFILE, file=str(tmp_path / "game.sgf"))
+    assert driver.dream.status.text.startswith("Wake up first") and driver.dream.status.kind == WARNING
+
+
 def test_the_help_lists_the_keys_of_the_screen_and_keeps_clicks(dream: Open) -> None:
     driver = dream()
     driver.key("h")

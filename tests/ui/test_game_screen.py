@@ -66,7 +66,7 @@ def test_a_click_on_an_earlier_position_plays_nothing(play: Open) -> None:
     played(driver, "C3")
     driver.key("home")
     driver.click("E5")
-    assert len(driver.match.game.history) == 2 and "Escape returns" in driver.match.status.text
+    assert len(driver.match.game.history) == 2 and "go back to the game" in driver.match.status.text
     assert driver.screen.ghost() == -1
 
 

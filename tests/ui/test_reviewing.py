@@ -154,7 +154,7 @@ def test_going_through_ones_own_game(start: Start) -> None:
     assert match.look_back() and match.review is not None and match.shown_ply == 3
     assert match.shown.stones.sum() and len(match.game.history) == 4, "the game itself stays"
     assert match.status.text == "Move 3 of 4, Black D4."
-    assert not match.play(at("E5")) and "Escape returns" in match.status.text
+    assert not match.play(at("E5")) and "go back to the game" in match.status.text
     for verb in (match.undo, match.redo, match.pass_turn, match.resign, match.toggle_pause, match.play_for_me):
         assert not verb() and len(match.game.history) == 4
     assert match.look_first() and not match.look_back() and match.shown_ply == 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from torch import nn
 
+from agents.checkpoint_config import GO_AGENT
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig
 from envs.errors import UserError
 from envs.go.renderer import BoardGeometry
@@ -113,10 +114,8 @@ def load_part(inputs: Inputs, stage: str) -> Checkpoint:
 
 def _part_config(config: dict[str, Any], stage: str, folder: Path) -> dict[str, Any]:
     """What a checkpoint's config says of one stage: itself, or an agent's part for the stage."""
-    from agents.go_agent import KIND
-
     kind = config.get("kind")
-    if kind == KIND:
+    if kind == GO_AGENT:
         try:
             return {"kind": stage, "model": config[stage], "geometry": config["frames"]}
         except KeyError as error:

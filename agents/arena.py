@@ -333,7 +333,9 @@ def common_size(contestants: Sequence[Contestant], wanted: int | None) -> int:
     if wanted is not None:
         sizes.add(check_size(wanted))
     if len(sizes) > 1:
-        raise UserError(f"these players play boards of different sizes ({', '.join(map(str, sorted(sizes)))})")  # type: ignore[type-var]
+        found = " and ".join(map(str, sorted(sizes)))  # type: ignore[type-var]
+        cure = "choose players of one size" + ("" if wanted is None else f" or leave out --size {wanted}")
+        raise UserError(f"these players need boards of different sizes, {found}; {cure}")
     return int(next(iter(sizes), 9))  # type: ignore[arg-type]
 
 

@@ -8,19 +8,32 @@ from typing import Any
 
 from envs.errors import UserError
 
+GO_AGENT, ROBOT_AGENT = (
+    "go_agent",
+    "robot_agent",
+)  # the kind of checkpoint that plays Go; those of the training stages have others
+
 
 def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:
-    """Return what the checkpoint's `config.yaml` says about its frames, such as size and style; empty if nothing.
+    """Return what the `config.yaml` of a Go agent's checkpoint says about its frames, such as size and style.
 
-    Raises UserError where there is no checkpoint; it ends with the `cure`.
+    Raises UserError where there is no such checkpoint; where there is none at all it ends with the `cure`.
     """
     path = Path(folder, "config.yaml")
     try:
-        return _read(path, path.stat().st_mtime_ns)
+        config = _read(path, path.stat().st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
+        inside = Path(folder, "agent")  # what a run of several stages comes to
+        cure = f"did you mean {inside}?" if (inside / "config.yaml").is_file() else cure
         raise UserError(f"there is no checkpoint in {folder} (no config.yaml); {cure}") from None
     except (ValueError, OSError) as error:
         raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}); copy the checkpoint anew") from error
+    kind, frames = config.get("kind", "foreign"), config.get("frames")
+    if kind != GO_AGENT:
+        raise UserError(f"{folder} holds a {kind!r} checkpoint, not a Go agent; give another folder")
+    if not isinstance(frames, dict):
+        raise UserError(f"{path} says nothing about frames, its end is missing; copy the checkpoint anew")
+    return frames
 
 
 def checkpoint_size(folder: str | Path) -> int | None:
@@ -38,5 +51,4 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
         config: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
-    frames = config.get("frames") if isinstance(config, dict) else None
-    return frames if isinstance(frames, dict) else {}
+    return config if isinstance(config, dict) else {}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from agents.agent import Candidate, Decision, Rejection, Thought
 from agents.checkpoint import CheckpointError, as_values, halved, load_checkpoint, load_into, save_checkpoint
+from agents.checkpoint_config import GO_AGENT
 from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics
@@ -24,7 +25,6 @@ from envs.errors import UserError
 from envs.go.batch import INVERSE_SYMMETRY, symmetry_table
 from envs.go.renderer import BoardGeometry, read_move, turn_frames
 
-KIND = "go_agent"
 READERS = ("codes", "frames")
 CANDIDATES = 10  # shown in a thought
 CODES_MEANT = 64  # likeliest codes whose meanings make up the move distribution in play
@@ -252,9 +252,9 @@ def load_go_model(folder: str | Path) -> GoModel:
     """The networks of a Go checkpoint folder, in eval mode on the CPU."""
     checkpoint = load_checkpoint(folder)
     config = checkpoint.config
-    if config.get("kind") != KIND:
+    if config.get("kind") != GO_AGENT:
         raise CheckpointError(
-            f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a Go agent: give another folder"
+            f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a Go agent; give another folder"
         )
     try:
         tokenizer = FrameTokenizer(TokenizerConfig(**config["tokenizer"]))
@@ -284,7 +284,7 @@ def save_go_model(
         "inverse_dynamics": model.inverse_dynamics.config,
         "frames": model.geometry,
     }
-    config: dict[str, Any] = {"kind": KIND}
+    config: dict[str, Any] = {"kind": GO_AGENT}
     for name, part in parts.items():
         config[name] = as_values(part) if part is not None else {}
     return save_checkpoint(folder, config, halved(model.state_dict()), metrics=metrics, readme=readme)

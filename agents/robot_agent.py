@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from agents.agent import Frame
 from agents.checkpoint import CheckpointError, as_values, halved, load_checkpoint, load_into, save_checkpoint
+from agents.checkpoint_config import ROBOT_AGENT
 from agents.sentences import KnownSentences
 from agents.videoworld.config import DynamicsConfig, InverseMotionConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
@@ -27,7 +28,6 @@ from agents.videoworld.world import VideoWorld
 from envs.errors import UserError
 from envs.tabletop.canvas import CameraCanvas
 
-KIND = "robot_agent"
 _SENTENCES = "sentences."  # where their vectors stand among a checkpoint's tensors
 
 
@@ -184,7 +184,7 @@ def load_robot_model(folder: str | Path) -> RobotModel:
     """The networks of a robot checkpoint folder, in eval mode on the CPU."""
     checkpoint = load_checkpoint(folder)
     config = checkpoint.config
-    if config.get("kind") != KIND:
+    if config.get("kind") != ROBOT_AGENT:
         raise CheckpointError(
             f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a robot agent: give another folder"
         )
@@ -217,7 +217,7 @@ def save_robot_model(
     assert model.world.dynamics is not None
     known = model.sentences.known
     config = {
-        "kind": KIND,
+        "kind": ROBOT_AGENT,
         "tokenizer": as_values(model.world.tokenizer.config),
         "dynamics": as_values(model.world.dynamics.config),
         "world": as_values(model.world.config),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Parser, benchmark, check_states_fit, percent, show, write
+from benchmarks.report import Parser, benchmark, check_states_fit, count, percent, results_file, show, write
 from benchmarks.video_gobench import load_states, measure, move_probabilities
 from envs.errors import UserError
 from train.compose import CONF
@@ -113,10 +113,10 @@ def main(arguments: Sequence[str] | None) -> None:
     parser = Parser(prog="python -m benchmarks.ablations", description=what)
     parser.add_argument("agent", type=Path)
     parser.add_argument("--tflop", type=float, default=20.0, help="10^12 operations for each stage (default: 20)")
-    parser.add_argument("--states", type=int, help="measure on the first so many states only")
+    parser.add_argument("--states", type=count, help="measure on the first so many states only")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--only", nargs="+", metavar="NAME", help="; ".join(variant.name for variant in VARIANTS))
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
     names = [variant.name for variant in VARIANTS]
     for name in options.only or ():

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Parser, benchmark, percent, show, write
+from benchmarks.report import Parser, benchmark, percent, results_file, show, write
 from envs.errors import UserError
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, opponent, own_eyes
 from envs.go.sgf import SgfGame, read_folder
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None) -> None:
     )
     parser.add_argument("folder", type=Path, help="an arena's folder, or any folder of SGF files")
     parser.add_argument("player", help="its name in the records")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=results_file)
     args = parser.parse_args(arguments)
     found = count(args.folder, args.player)
     rows = [

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report import Parser, benchmark, show, write
+from benchmarks.report import Parser, benchmark, count, results_file, show, write
 from envs.calvin.env import CalvinEnv
 from envs.tabletop.camera import RENDERERS
 
@@ -63,8 +63,8 @@ def main(arguments: Sequence[str] | None) -> None:
     parser = Parser(prog="python -m benchmarks.calvin_env", description=what)
     parser.add_argument("--assets", type=Path, help="also measure on the official assets in this folder")
     parser.add_argument("--renderers", nargs="+", choices=RENDERERS, default=["fast", "tiny"])
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--steps", type=count, default=100)
+    parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
     results: dict[str, Any] = {"steps": options.steps}
     rows = []

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from agents.elo import wilson
-from benchmarks.report import Parser, benchmark, percent, show, write
+from benchmarks.report import Parser, benchmark, count, percent, results_file, show, write
 from train.data.go_games import GoDataConfig, GoVideo
 from train.data.go_measures import boards_exact
 from train.stages import minibatches
@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None) -> None:
     what = "Measure the parts of a Go checkpoint."
     parser = Parser(prog="python -m benchmarks.go_parts", description=what)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--clips", type=int, default=5000)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--clips", type=count, default=5000)
+    parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
     from agents.go_agent import load_go_model
 

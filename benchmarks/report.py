@@ -30,6 +30,25 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+def count(text: str) -> int:
+    """Return a whole number of one or more; argparse shows the error."""
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of one or more")
+    return int(text)
+
+
+def results_file(text: str) -> Path:
+    """Return the path of a file that can be written, before hours of measuring; argparse shows the error."""
+    path = Path(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be written ({error.strerror}); choose another file") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{path} cannot be written; choose another file")
+    return path
+
+
 def benchmark(work: Callable[[Sequence[str] | None], None]) -> Main:
     """Make a command of a benchmark: exit status 0, 2 after a mistake of the user in one sentence, 130 after Ctrl-C."""
 
@@ -76,12 +95,16 @@ def machine() -> dict[str, Any]:
 
 
 def write(results: dict[str, Any], path: Path | None) -> None:
-    """Write `results` with the machine they come from as JSON, if a path is given."""
-    if path is not None:
+    """Write `results` with the machine they come from as JSON, if a path is given; UserError if that cannot be done."""
+    if path is None:
+        return
+    partial = path.with_name(path.name + ".partial")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
         partial.write_text(json.dumps({**results, "machine": machine()}, indent=2) + "\n", encoding="utf-8")
         partial.replace(path)
+    except OSError as error:
+        raise UserError(f"the figures above cannot be written to {path} ({error.strerror}); make room there") from error
 
 
 def show(title: str, rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> None:

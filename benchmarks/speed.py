@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.report import Parser, benchmark, check_states_fit, show, write
+from benchmarks.report import Parser, benchmark, check_states_fit, count, results_file, show, write
 from benchmarks.video_gobench import load_states
 from envs.go.renderer import BoardGeometry, BoardRenderer
 from train.data.go_games import ASSETS
@@ -80,8 +80,8 @@ def main(arguments: Sequence[str] | None) -> None:
     what = "Measure drawing, thinking and starting."
     parser = Parser(prog="python -m benchmarks.speed", description=what)
     parser.add_argument("checkpoint", type=Path, nargs="?", default=ASSETS / "checkpoints" / "go9-small")
-    parser.add_argument("--moves", type=int, default=50)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--moves", type=count, default=50)
+    parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
     from agents.go_agent import GoAgent
 

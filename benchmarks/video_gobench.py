@@ -25,7 +25,7 @@ import torch
 
 from agents.elo import wilson
 from agents.standings import read_standings
-from benchmarks.report import Parser, benchmark, check_states_fit, percent, show, write
+from benchmarks.report import Parser, benchmark, check_states_fit, count, percent, results_file, show, write
 from envs.errors import UserError
 from envs.go.batch import Positions, replay
 from envs.go.renderer import renderer_for, turn_frames
@@ -157,10 +157,10 @@ def main(arguments: Sequence[str] | None) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--reader", choices=("codes", "frames", "both"), default="codes")
     parser.add_argument("--symmetries", type=int, choices=(1, 8), default=1)
-    parser.add_argument("--states", type=int, help="only the first so many states")
+    parser.add_argument("--states", type=count, help="only the first so many states")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--arena", type=Path, help="folder of a finished agents.arena, for the checkpoint's Elo")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
     from agents.go_agent import load_go_model
 

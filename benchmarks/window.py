@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.report import Parser, benchmark, show, write
+from benchmarks.report import Parser, benchmark, count, results_file, show, write
 from envs.errors import UserError
 from train.data.go_games import ASSETS
 
@@ -88,10 +88,11 @@ def main(arguments: Sequence[str] | None) -> None:
     """Measure and print."""
     parser = Parser(prog="python -m benchmarks.window", description="Measure the window while the agent thinks.")
     parser.add_argument("checkpoint", type=Path, nargs="?", default=ASSETS / "checkpoints" / "go9-small")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=count, default=1000)
     parser.add_argument("--symmetries", type=int, choices=(1, 8), default=8)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
+    os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"  # it greets on stdout, which is the table's
     os.environ["SDL_VIDEODRIVER"] = "dummy"
     os.environ["SDL_AUDIODRIVER"] = "dummy"
     results = rounds(options.steps, options.checkpoint, options.symmetries)

@@ -1,71 +1,37 @@
-"""The front door: mistakes, wiring, and whole processes fed from pipes."""
+"""The front door: mistakes and wiring."""
 
 from __future__ import annotations
 
 import io
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import play
-from agents.players import AgentPlayer, EnginePlayer
-from envs.go.engines import GtpEngine
+from agents.players import AgentPlayer
 from envs.go.renderer import BoardGeometry
 from envs.go.rules import BLACK, WHITE, GoGame
 from envs.go.sgf import read_sgf, write_sgf
 from tests.dreamers import PerfectDreamer
+from tests.front_door import nobody_at_home, one_sentence, write_checkpoint
 from tests.ui.fakes import FakeAgent
 from ui.board_window import WATCHING_PACE, BoardWindow
 from ui.dream_screen import DreamScreen
 from ui.match import Match
 from ui.start_screen import StartScreen
 
-ROOT = Path(play.__file__).parent
-NO_DISPLAY = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "SDL_VIDEODRIVER": ""}
-
-# The front door with a fake agent instead of a trained one, as a process of its own.
-WITH_FAKE = """
-import sys, time
-import play
-from agents.players import AgentPlayer
-from tests.ui.fakes import FakeAgent
-class NoStoneIsDead:
-    def dead_stones(self, game):
-        return []
-def load(args, size, seed):
-    print("a library that prints")
-    time.sleep({delay})
-    agent = FakeAgent(size)
-    return AgentPlayer(agent, agent.renderer, analyst=NoStoneIsDead())
-play.load_agent = load
-play.leave(play.main(sys.argv[1:]))
-"""
-
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    folder = tmp_path / "checkpoint"
-    folder.mkdir()
-    (folder / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 9\n")
-    return folder
+    return write_checkpoint(tmp_path / "checkpoint")
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Games of these tests belong to no person, and no display is there unless a test names one."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name, value in NO_DISPLAY.items():
-        monkeypatch.setenv(name, value)
-    yield
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nobody_at_home(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -80,22 +46,6 @@ def fake_agent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     monkeypatch.setattr(play, "load_agent", load)
     return loaded
-
-
-def fake_process(*words: str, delay: float = 0.0) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WITH_FAKE.format(delay=delay), *words]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-
-def run(*words: str, feed: str = "", delay: float = 0.0) -> tuple[int, str, str]:
-    process = fake_process(*words, delay=delay)
-    out, err = process.communicate(feed, timeout=60)
-    return process.returncode, out, err
-
-
-def one_sentence(err: str) -> bool:
-    return err.startswith("play.py: ") and err.count("\n") == 1 and "Traceback" not in err
 
 
 def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,7 +119,7 @@ def test_an_engine_that_is_not_installed(
 def test_a_checkpoint_of_another_size(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "large"
     other.mkdir()
-    (other / "config.yaml").write_text("frames:\n  size: 13\n")
+    (other / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 13\n")
     assert play.main(["go", "--checkpoint", str(checkpoint), "--vs", str(other)]) == 2
     err = capsys.readouterr().err
     assert "VideoWorld has learned 9x9 and large 13x13; choose players of one size" in err and one_sentence(err)
@@ -387,112 +337,3 @@ def test_an_existing_record_is_left_alone(
     assert play.main(["go", "--checkpoint", str(checkpoint), "--sgf", str(taken)]) == 0
     assert taken.read_text() == "precious" and len(read_sgf(tmp_path / "mine-2.sgf").moves) == 2
     assert "exists and stays as it is" in capsys.readouterr().err
-
-
-def test_help_and_mistakes_import_nothing_slow() -> None:
-    code = (
-        "import sys, play\n"
-        "try:\n    play.main(['go', '--help'])\nexcept SystemExit: pass\n"
-        "play.main(['dream', 'chess'])\n"
-        "play.main(['go', '--komi', 'x'])\n"
-        "print(sorted({'torch', 'transformers', 'numba', 'pygame', 'gymnasium'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.endswith("[]\n") and "--handicap" in done.stdout
-
-
-def test_a_game_from_a_pipe(checkpoint: Path, tmp_path: Path) -> None:
-    target = tmp_path / "game.sgf"
-    words = ("go", "--checkpoint", str(checkpoint), "--ui", "terminal", "--sgf", str(target), "--seed", "1")
-    status, out, err = run(*words, feed="E5\nE5\nundo\nC3\npass\nresign\nquit\n")
-    assert status == 0 and "already there" in out and f"saved in {target}" in err
-    assert read_sgf(target).result == "W+R" and read_sgf(target).black == "You"
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the engine is a shell script")
-def test_an_engine_that_dies_in_the_game_ends_it_with_status_2(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = tmp_path / "bin" / "gnugo"
-    engine.parent.mkdir()
-    engine.write_text(
-        "#!/bin/sh\nwhile read -r line; do\ncase $line in *genmove*) exit 3;; esac\nprintf '=\\n\\n'\ndone\n"
-    )
-    engine.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{engine.parent}{os.pathsep}{os.environ['PATH']}")
-    target = tmp_path / "game.sgf"
-    words = ("go", "--checkpoint", str(checkpoint), "--ui", "terminal", "--vs", "gnugo", "--sgf", str(target))
-    status, _, err = run(*words)
-    assert status == 2 and "cannot go on: " in err and "Traceback" not in err
-    assert f"saved in {target}" in err and len(read_sgf(target).moves) == 1
-
-
-@pytest.mark.parametrize("feed", ["", "name\ngenmove b\n"])
-@pytest.mark.parametrize(
-    ("words", "part"),
-    [(["--size", "19"], "--size 19 does not fit"), (["--checkpoint", "nowhere"], "no checkpoint in nowhere")],
-)
-def test_mistakes_at_the_start_of_gtp(words: list[str], part: str, feed: str, checkpoint: Path) -> None:
-    """A process of its own, for its stdout is a file descriptor and it answers while it starts."""
-    status, out, err = run("gtp", "--checkpoint", str(checkpoint), *words, feed=feed)
-    assert status == 2 and part in err and one_sentence(err)
-    assert out in ("", "= VideoWorld\n\n")
-
-
-def test_gtp_as_a_process_keeps_stdout_clean(checkpoint: Path) -> None:
-    feed = "1 list_commands\n2 genmove b\n3 play w A1\n\n4 boardsize 13\n5 final_score\n6 quit\n"
-    status, out, err = run("gtp", "--checkpoint", str(checkpoint), feed=feed)
-    answers = out.split("\n\n")
-    assert status == 0 and answers[-1] == "" and len(answers) == 7
-    assert answers[0].startswith("=1 protocol_version\nname\n") and answers[1].startswith("=2 ")
-    assert answers[2:6] == ["=3", "?4 unacceptable size", answers[4], "=6"]
-    assert "a library that prints" in err
-
-
-def test_our_own_client_plays_with_our_own_server(checkpoint: Path) -> None:
-    argv = [sys.executable, "-c", WITH_FAKE.format(delay=0), "gtp", "--checkpoint", str(checkpoint)]
-    with GtpEngine(argv, folder=ROOT) as engine:
-        player, game = EnginePlayer(engine), GoGame(9, komi=6.5)
-        for _ in range(4):
-            game.play(player.choose(game).action)
-        game.undo()
-        game.undo()
-        game.play(player.choose(game).action)
-        assert player.name == "VideoWorld" and len(game.history) == 3
-        assert engine.command("final_score") == game.result_text()
-
-
-def test_gtp_answers_before_the_model_is_there_and_leaves_at_the_end_of_input(checkpoint: Path) -> None:
-    begun = time.monotonic()
-    status, out, err = run("gtp", "--checkpoint", str(checkpoint), feed="name\n", delay=40)
-    assert (status, out) == (0, "= VideoWorld\n\n") and "Traceback" not in err
-    assert time.monotonic() - begun < 30
-
-
-def test_a_controller_that_goes_away(checkpoint: Path) -> None:
-    process = fake_process("gtp", "--checkpoint", str(checkpoint))
-    assert process.stdin and process.stdout and process.stderr
-    process.stdout.close()
-    process.stdin.write("name\nname\n")
-    process.stdin.close()
-    assert process.wait(60) == 0 and "Traceback" not in process.stderr.read()
-    process.stderr.close()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
-def test_ctrl_c_leaves_cleanly_with_the_game_saved(checkpoint: Path, tmp_path: Path) -> None:
-    target = tmp_path / "game.sgf"
-    process = fake_process("go", "--checkpoint", str(checkpoint), "--ui", "terminal", "--sgf", str(target))
-    assert process.stdin and process.stdout
-    process.stdin.write("E5\n")
-    process.stdin.flush()
-    end = time.monotonic() + 40
-    while not (target.exists() and len(read_sgf(target).moves) == 2):
-        assert time.monotonic() < end, "the game was not saved"
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=40)
-    assert process.returncode == 130 and "Stopped." in err and f"saved in {target}" in err and "Traceback" not in err
-    assert len(read_sgf(target).moves) == 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from torch import nn
 
+from agents.checkpoint_config import GO_AGENT, ROBOT_AGENT
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig
 from envs.errors import UserError
 from train.data.video import FrameSpec, VideoConfig, frame_spec_from
@@ -28,7 +29,6 @@ AGENT_PARTS = {
     "world": "world.transformer.",
     "inverse_dynamics": "inverse_dynamics.",
 }
-AGENTS = ("go_agent", "robot_agent")
 M = TypeVar("M", bound=nn.Module)
 C = TypeVar("C", TokenizerConfig, DynamicsConfig)
 
@@ -113,7 +113,7 @@ def load_part(inputs: Inputs, stage: str) -> Checkpoint:
 def _part_config(config: dict[str, Any], stage: str, folder: Path) -> dict[str, Any]:
     """What a checkpoint's config says of one stage: itself, or an agent's part for the stage."""
     kind = config.get("kind")
-    if kind in AGENTS:
+    if kind in (GO_AGENT, ROBOT_AGENT):
         try:
             return {"kind": stage, "model": config[stage], "frames": config["frames"]}
         except KeyError as error:

@@ -19,6 +19,7 @@ from ui.messages import WARNING, Message
 from ui.screen import Screen, Surroundings, draw_help
 from ui.settings import Settings
 from ui.sound import Sounds
+from ui.start_pages import sentence
 from ui.start_screen import StartScreen
 from ui.theme import DESIGN_SIZE, scale_of
 from ui.thought_panel import STRIP
@@ -122,8 +123,9 @@ class BoardWindow:
         match = self.match
         if self.screen.poll() or (match is not None and not isinstance(self.screen, GameScreen) and match.poll()):
             self._dirty = True
-        if any(played is not None and played.failure is not None for played in (match, self.dream)):
-            self._open = False
+        for played in (match, self.dream):
+            if played is not None and played.failure is not None:
+                self._give_up(played)
         if self._open and (self._dirty or (time.monotonic() - self._drawn_at >= _MOVING and self.screen.moves())):
             self.draw()
         return self._open
@@ -189,6 +191,21 @@ class BoardWindow:
         """Let the dream go, if there is one; returns what became of its film."""
         dream, self.dream = self.dream, None
         return dream.close() if dream is not None else None
+
+    def _give_up(self, played: Match | Dream) -> None:
+        """Go on without what cannot: a mistake, such as a broken checkpoint, is told elsewhere, a bug ends all."""
+        error, lobby = played.failure, self.lobby
+        if lobby is None or not isinstance(error, UserError):
+            self._open = False
+            return
+        if played is self.dream:
+            self._wake_up()
+        elif self.match is not None:
+            self.match.close(wait=False)
+            self.match = None
+            if self.dream is None:
+                self.ask()
+        self.screen.tell(sentence(error), WARNING)
 
     def _enter(self, screen: Screen) -> None:
         self.screen, self._dirty = screen, True

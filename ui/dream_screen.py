@@ -12,13 +12,13 @@ from ui.dream import Dream
 from ui.dream_panel import DreamPanel, DriftChart
 from ui.keymap import DREAM_KEYS
 from ui.layout import lay_out
-from ui.messages import INFO
-from ui.screen import Surroundings, draw_status
+from ui.messages import INFO, WARNING
+from ui.screen import Pointed, Surroundings, draw_status
 from ui.side_panel import dots
 from ui.widgets import draw_box, draw_ring, draw_text, frame_surface
 
 
-class DreamScreen:
+class DreamScreen(Pointed):
     """Shows one dream. `actions` are its verbs; the window adds its own."""
 
     bindings = DREAM_KEYS
@@ -29,7 +29,6 @@ class DreamScreen:
         self.dream, self.surroundings, self.do = dream, surroundings, do
         self.panel, self.chart = DreamPanel(), DriftChart()
         self.status = self.board = self.frame = pygame.Rect(0, 0, 1, 1)  # the board: the frame and its coordinates
-        self.pointer = (-1, -1)
         self._text = 14
         self._named = True  # whether there is room for the coordinates
         self._laid_out: tuple[int, int] | None = None
@@ -47,17 +46,10 @@ class DreamScreen:
 
     def handle(self, event: pygame.event.Event) -> bool:
         """See `Screen`."""
-        if event.type == pygame.MOUSEMOTION:
-            before, self.pointer = self._hovered(), event.pos
-            return self._hovered() != before
-        if event.type == pygame.WINDOWLEAVE:
-            self.pointer = (-1, -1)
-        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-            self.pointer = event.pos
-            self._click(event.pos)
-        else:
-            return False
-        return True
+        if event.type == pygame.DROPFILE:
+            self.tell("Wake up first (Escape): games are looked at outside the dream.", WARNING)
+            return True
+        return super().handle(event)
 
     def _click(self, position: tuple[int, int]) -> None:
         action = self.panel.action_at(position)
@@ -67,7 +59,6 @@ class DreamScreen:
             self.dream.play(point)
 
     def _hovered(self) -> object:
-        """What the pointer is on, as far as it changes the picture."""
         hovered = self.chart.change_at(self.pointer)
         return self.panel.action_at(self.pointer), hovered, self.point_at(self.pointer)
 

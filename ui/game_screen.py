@@ -15,19 +15,19 @@ from ui.layout import lay_out
 from ui.match import Match
 from ui.messages import INFO, WARNING
 from ui.reviewing import PAGE
-from ui.screen import Surroundings, draw_status
+from ui.screen import Pointed, Surroundings, draw_status
 from ui.side_panel import SidePanel, mode_of
 from ui.thought_panel import compare, ring_points
 from ui.thoughts import Considered
 from ui.timeline import Timeline
-from ui.widgets import draw_box, draw_text, frame_surface
+from ui.widgets import draw_box, draw_text, fitting, frame_surface
 
 _SHOWN_CANDIDATES = 5
 _LEAST_SHOWN = 0.01  # candidates below this probability are not marked on the board
 _RESIGN_SECONDS = 3.0  # within which the second press has to come
 
 
-class GameScreen:
+class GameScreen(Pointed):
     """Shows one match. `actions` are its verbs; the window adds its own."""
 
     bindings = GAME_KEYS
@@ -43,7 +43,6 @@ class GameScreen:
         self.timeline = Timeline(surroundings.theme)
         self.status = pygame.Rect(0, 0, 1, 1)
         self.enlarged: int | None = None  # the imagined frame that is shown in place of the board
-        self.pointer = (-1, -1)
         self._text = 14
         self._laid_out: tuple[object, ...] = ()
         self._resign_at = -_RESIGN_SECONDS
@@ -73,21 +72,13 @@ class GameScreen:
 
     def handle(self, event: pygame.event.Event) -> bool:
         """See `Screen`."""
-        if event.type == pygame.MOUSEMOTION:
-            before, self.pointer = self._hovered(), event.pos
-            return self._hovered() != before
-        if event.type == pygame.WINDOWLEAVE:
-            self.pointer = (-1, -1)
-        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-            self.pointer = event.pos
-            self._click(event.pos)
-        elif event.type == pygame.MOUSEWHEEL and event.y:
+        if event.type == pygame.MOUSEWHEEL and event.y:
             look = self.match.look_back if event.y > 0 else self.match.look_on
             look(1)
         elif event.type == pygame.DROPFILE:
             self.match.open_record(Path(event.file))
         else:
-            return False
+            return super().handle(event)
         return True
 
     def _click(self, position: tuple[int, int]) -> None:
@@ -107,7 +98,6 @@ class GameScreen:
             self.match.play(point)
 
     def _hovered(self) -> object:
-        """What the pointer is on, as far as it changes the picture."""
         return (
             self.panel.action_at(self.pointer),
             self.panel.thoughts.step_at(self.pointer),
@@ -184,9 +174,11 @@ class GameScreen:
 
     def _hint(self) -> str:
         """What there is to do now, in a few words."""
+        if self.match.review is not None:
+            return "Esc: to the game    H: keys"
         if self.match.counting:
             return "click dead stones    H: keys"
-        return "Space: ask again    H: keys" if self.match.trouble is not None else "H: keys"
+        return "Space: ask again    H: keys" if self.match.paused and self.match.trouble is not None else "H: keys"
 
     def _draw_board(self, surface: pygame.Surface) -> None:
         match, settings = self.match, self.surroundings.settings
@@ -215,16 +207,19 @@ class GameScreen:
         draw_box(surface, rect, theme.panel, max(4, self._text // 2))
         surface.blit(frame_surface(imagined[step], frame.width), frame)
         moves = "1 move" if step == 0 else f"{step + 1} moves"
-        words = f"imagined, {moves} ahead"
+        choices = [f"imagined, {moves} ahead", f"{moves} ahead", f"+{step + 1}"]
         found = compare(self.match, considered, step)
         if found is not None:
-            words += f"; {100 * found[1]:.0f} % of the points came that way"
+            share = f"{100 * found[1]:.0f} %"
+            ends = ("; {} of the points came that way", ", {} right", ": {}")
+            choices = [words + end.format(share) for words, end in zip(choices, ends, strict=True)]
             ring_points(surface, frame, considered, found[0], theme.differs)
         left = (bar.left + self._text, bar.centery)
         right = draw_text(
             surface, "Esc: back", (bar.right - self._text, bar.centery), self._text, theme.muted, anchor="midright"
         ).left
         width = max(1, right - left[0] - self._text)
+        words = fitting(choices, self._text, width, bold=True)
         draw_text(surface, words, left, self._text, theme.text, anchor="midleft", bold=True, width=width)
 
     def ghost(self) -> int:

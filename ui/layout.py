@@ -40,7 +40,7 @@ def lay_out(size: tuple[int, int]) -> Layout:
     graph = max(30, round(78 * scale)) if height >= 300 else 0
     below = graph + (margin * 3 // 4 if graph else 0)  # what the graph takes of the height
     wide, panel = width >= height * 1.05, None
-    if width < 280 or height < 200:
+    if height < 200 or width < (160 if height >= 1.5 * width else 280):
         side = max(1, min(room.width, room.height))
         board = pygame.Rect(room.left + (room.width - side) // 2, room.top, side, side)
         graph = 0

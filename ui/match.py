@@ -15,7 +15,7 @@ from pathlib import Path
 from agents.agent import RESIGN, Decision
 from agents.players import BackgroundPlayer, Player
 from envs.errors import UserError
-from envs.go.rules import GoGame, IllegalMoveError, Move, opponent
+from envs.go.rules import GoGame, IllegalMoveError, Move, colour_name, opponent
 from ui.adviser import Adviser
 from ui.counting import dead_region
 from ui.messages import INFO, RESULT, WARNING, Message
@@ -257,6 +257,9 @@ class Match(Reviewing):
         colour, helping = self.game.to_move, self.helping
         seat = self.adviser if helping else self.seats[colour]
         self.helping = False
+        if helping and isinstance(answer.error, UserError):
+            self._refuse(f"{seat.name if seat is not None else 'The agent'} cannot move for you: {answer.error}")
+            return
         if answer.error is not None:
             self._fail(seat, answer.error)
             return
@@ -290,12 +293,14 @@ class Match(Reviewing):
         self._advice.forget()
         self.message = None
         self.dead = frozenset()
+        self.trouble = None
         self._last_move_at = time.monotonic()
         self.stopped = self.human is None and not self.game.is_over and len(self.game.history) >= self.max_moves
         mover = opponent(self.game.to_move)
-        if not self.is_over and self.game.last_move == self.game.area and self.seats[mover] is not None:
+        if not self.is_over and self.game.last_move == self.game.area:
             cure = " Pass as well to end the game, or play on." if self.human_to_move else ""
-            self.message = Message(f"{self.names[mover]} passes.{cure}")
+            name = self.names[mover] if self.seats[mover] is not None else colour_name(mover)
+            self.message = Message(f"{name} passes.{cure}")
         self._save()
         self._ask()
 

@@ -73,7 +73,8 @@ class GameRecord:
                     self.path.unlink(missing_ok=True)  # the empty file that held the name
                 raise
         except (OSError, UserError) as error:
-            reason = f"cannot make its folder: {error.strerror}" if isinstance(error, OSError) else str(error)
+            folder = f"cannot make {self.path.parent}: {getattr(error, 'strerror', error)}; choose another place"
+            reason = str(error) if isinstance(error, UserError) else folder
             told = f"The game goes on unsaved: {reason}."
             if told == self._told:
                 return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -28,10 +29,13 @@ def rewound(game: GoGame, ply: int) -> GoGame:
 def read_record(path: Path) -> SgfGame:
     """Read a record's first game to look at; UserError if it cannot be used, or is too large to wait for."""
     try:
-        megabytes = path.stat().st_size / 10**6
+        status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cannot read {path}: {reason}; check the file") from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe might never end
+        raise UserError(f"cannot read {path}: it is no file; give an SGF file")
+    megabytes = status.st_size / 10**6
     if megabytes <= MAX_MEGABYTES:
         data = load(path)
         megabytes = len(data) / 10**6  # unpacked

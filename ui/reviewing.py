@@ -101,7 +101,7 @@ class Reviewing(Standing):
         """Refuse what belongs to the game itself while another position is shown."""
         if self.review is None:
             return False
-        self._refuse("You are looking back: Escape returns to the game, Enter plays on from this position.")
+        self._refuse("You are looking back: go back to the game, or play on from this position.")
         return True
 
     def _poll_files(self) -> bool:

@@ -64,6 +64,38 @@ class Screen(Protocol):
         ...
 
 
+class Pointed:
+    """A screen that follows the mouse; it says itself what is under the pointer and what a click does.
+
+    Attributes:
+        pointer: the pixel of the window that the mouse is on; off the window where it has left.
+    """
+
+    pointer: tuple[int, int] = (-1, -1)
+
+    def handle(self, event: pygame.event.Event) -> bool:
+        """See `Screen`."""
+        if event.type == pygame.MOUSEMOTION:
+            before, self.pointer = self._hovered(), event.pos
+            return self._hovered() != before
+        if event.type == pygame.WINDOWLEAVE:
+            self.pointer = (-1, -1)
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            self.pointer = event.pos
+            self._click(event.pos)
+        else:
+            return False
+        return True
+
+    def _hovered(self) -> object:
+        """What the pointer is on, as far as it changes the picture."""
+        raise NotImplementedError
+
+    def _click(self, position: tuple[int, int]) -> None:
+        """The left button went down."""
+        raise NotImplementedError
+
+
 def draw_status(
     surface: pygame.Surface, bar: pygame.Rect, message: Message, hint: str, theme: Theme, text: int
 ) -> None:

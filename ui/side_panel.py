@@ -10,7 +10,7 @@ from ui.theme import Theme
 from ui.thought_panel import ThoughtPanel
 from ui.widgets import Button, draw_box, draw_text, place_buttons, stone_surface
 
-PLAYING, WATCHING, REVIEWING = "playing", "watching", "reviewing"
+PLAYING, WATCHING, REVIEWING, WAITING = "playing", "watching", "reviewing", "waiting"
 _BUTTONS = {
     PLAYING: (
         ("pass", "Pass"), ("undo", "Undo"), ("redo", "Redo"), ("resign", "Resign"),
@@ -21,12 +21,20 @@ _BUTTONS = {
         ("first", "Start"), ("previous", "Back"), ("next", "On"), ("last", "End"),
         ("play_on", "Play on here"), ("leave", "To the game"), ("new", "New game"), ("help", "Help"),
     ),
+    WAITING: (
+        ("pause", "Ask again"), ("undo", "Undo"), ("redo", "Redo"), ("resign", "Resign"),
+        ("new", "New game"), ("help", "Help"),
+    ),
 }  # fmt: skip
 
 
 def mode_of(match: Standing) -> str:
-    """Which buttons a match needs."""
-    return REVIEWING if match.review is not None else WATCHING if match.human is None else PLAYING
+    """Which buttons a match needs; it waits where a player cannot go on."""
+    if match.review is not None:
+        return REVIEWING
+    if match.human is None:
+        return WATCHING
+    return WAITING if match.paused else PLAYING
 
 
 class SidePanel:
@@ -97,7 +105,7 @@ class SidePanel:
         self.thoughts.draw(surface, match, pointer)
         for button in self.buttons:
             if button.action == "pause":
-                button.label = "Go on" if match.paused else "Pause"
+                button.label = "Ask again" if match.trouble is not None else "Go on" if match.paused else "Pause"
             button.enabled = _can(button.action, match)
             button.draw(surface, self.theme, pointer)
 

@@ -37,7 +37,7 @@ class Standing:
         dead: points marked dead after two passes.
         helping: whether the adviser is choosing the human's move.
         message: the last thing to tell, None where how the game stands says enough.
-        failure: why the match cannot go on at all (a model that does not load, a bug); front ends leave and raise it.
+        failure: why the match cannot go on at all (a model that does not load, a bug); front ends let go of it.
     """
 
     game: GoGame

@@ -213,7 +213,8 @@ class PlayerPage(ListPage):
 
 def sentence(error: UserError) -> str:
     """An error as a sentence of its own."""
-    return f"{str(error)[:1].upper()}{str(error)[1:]}."
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"
 
 
 def describe_game(path: Path) -> str:

@@ -109,6 +109,8 @@ class TerminalBoard:
             self._raise_failure()
         if waiting or not refused:
             self._show()
+        if match.paused and match.trouble is not None:
+            self._say("The word again asks it once more; undo, new and quit do what they say.", INFO)
 
     def _raise_failure(self) -> None:
         if self.match.failure is not None:

@@ -10,10 +10,11 @@ from envs.go.renderer import BoardGeometry
 from ui.standing import Standing
 from ui.theme import Colour, Theme
 from ui.thoughts import Considered, differing_points, rejection_clause
-from ui.widgets import draw_bar, draw_box, draw_ring, draw_text, frame_surface, wrap
+from ui.widgets import draw_bar, draw_box, draw_ring, draw_text, fitting, frame_surface, wrap
 
 STRIP = 4  # imagined frames
 _MAX_CANDIDATES = 6
+_AS_LARGE = 0.85  # of the largest frames is as good: the height that is left goes to the candidates
 
 
 class ThoughtPanel:
@@ -31,17 +32,19 @@ class ThoughtPanel:
         self._places = self._grid()
 
     def _grid(self) -> list[pygame.Rect]:
-        """Places for all frames, in as many columns as make them largest."""
+        """Places for all frames, in as many columns as make them largest, or in more that hardly make them smaller."""
         caption, gap, head = self.text + 6, max(4, self.text // 2), round(self.text * 1.8)
-        count, best, chosen = STRIP + 1, 0, 1
+        count, sides = STRIP + 1, {}
         for columns in range(1, count + 1):
             rows = -(-count // columns)
             across = (self.frames.width - (columns - 1) * gap) // columns
             down = (self.frames.height - head - rows * caption - (rows - 1) * gap) // rows
-            if min(across, down) > best:
-                best, chosen = min(across, down), columns
-        if best < 24:
+            sides[columns] = min(across, down)
+        largest = max(sides.values())
+        if largest < 24:
             return []
+        chosen = max(columns for columns, side in sides.items() if side >= _AS_LARGE * largest)
+        best = sides[chosen]
         places = []
         for index in range(count):
             row, col = divmod(index, chosen)
@@ -85,12 +88,15 @@ class ThoughtPanel:
         self, surface: pygame.Surface, match: Standing, considered: Considered | None, hovered: int | None
     ) -> None:
         size, muted = max(8, self.text - 2), self.theme.muted
-        title = "What the agent sees and imagines"
+        titles = ["What the agent sees and imagines", "Seen and imagined"]
         if considered is not None and match.review is not None:
-            title = f"What {considered.name} sees and imagines here"
+            titles[0] = f"What {considered.name} sees and imagines here"
         elif considered is not None:
-            title = f"What {considered.name} saw and imagined at move {considered.ply + 1}"
-        draw_text(surface, title, self.frames.topleft, self.text, self.theme.text, bold=True, width=self.frames.width)
+            move = considered.ply + 1
+            titles[0] = f"What {considered.name} saw and imagined at move {move}"
+            titles.insert(1, f"Seen and imagined at move {move}")
+        title, width = fitting(titles, self.text, self.frames.width, bold=True), self.frames.width
+        draw_text(surface, title, self.frames.topleft, self.text, self.theme.text, bold=True, width=width)
         thought = considered.decision.thought if considered is not None else None
         imagined = thought.imagined if thought is not None and thought.imagined is not None else ()
         frames: list[Frame | None] = [thought.frame if thought is not None else None, *imagined[:STRIP]]
@@ -105,7 +111,8 @@ class ThoughtPanel:
                 pygame.draw.rect(surface, self.theme.edge if over else self.theme.accent, place, width=1 if over else 2)
             if index and considered is not None and (found := compare(match, considered, index - 1)) is not None:
                 differs, share = found
-                caption = f"+{index}: {100 * share:.0f} % right"
+                right = f"+{index}: {100 * share:.0f} %"
+                caption = fitting((f"{right} right", right, f"{100 * share:.0f} %"), size, place.width)
                 if hovered == index - 1:
                     ring_points(surface, place, considered, differs, self.theme.differs)
             below = (place.left, place.bottom + 3)
@@ -130,8 +137,9 @@ class ThoughtPanel:
                 top += round(self.text * 1.4)
             return
         thought, size = considered.decision.thought, match.shown.size
-        spent, room = f"{thought.milliseconds:.0f} ms of thought", rect.right - title.right - 8
-        draw_text(surface, spent, rect.topright, max(8, self.text - 2), muted, anchor="topright", width=max(1, room))
+        spent, room, small = f"{thought.milliseconds:.0f} ms", rect.right - title.right - 8, max(8, self.text - 2)
+        spent = fitting((f"{spent} of thought", spent), small, room)
+        draw_text(surface, spent, rect.topright, small, muted, anchor="topright", width=max(1, room))
         notes = [f"It {rejection_clause(wish, size)}." for wish in thought.rejected[:2]]
         notes += [thought.note] if thought.note else []
         rows = max(1, min(_MAX_CANDIDATES, (rect.bottom - top) // line - min(1, len(notes))))

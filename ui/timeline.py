@@ -8,7 +8,7 @@ from envs.go.rules import BLACK, WHITE, colour_name
 from ui.standing import Standing
 from ui.theme import Theme
 from ui.thoughts import Considered
-from ui.widgets import disc_surface, draw_box, draw_text
+from ui.widgets import disc_surface, draw_box, draw_text, fitting
 
 
 class Timeline:
@@ -30,7 +30,7 @@ class Timeline:
         pad = max(4, self.text // 2)
         graph = self.rect.inflate(-4 * pad, -2 * pad)
         if self._worded:
-            head = round(1.2 * self.text)
+            head = round(1.4 * self.text)  # the words, and a dot on the top line
             graph.height, graph.top = graph.height - head, graph.top + head
         return graph
 
@@ -73,9 +73,10 @@ class Timeline:
             x = self._x(hovered)
             pygame.draw.line(surface, theme.muted, (x, graph.top), (x, graph.bottom))
         if self._worded:
-            words = _words(known, hovered if hovered is not None else match.shown_ply, self._length)
+            ply, size = hovered if hovered is not None else match.shown_ply, max(8, self.text - 2)
+            words = fitting(_words(known, ply, self._length), size, graph.width)
             place = (graph.left, self.rect.top + max(3, self.text // 3))
-            draw_text(surface, words, place, max(8, self.text - 2), theme.muted, width=graph.width)
+            draw_text(surface, words, place, size, theme.muted, width=graph.width)
 
     def _curve(self, surface: pygame.Surface, entries: list[Considered], colour: int) -> None:
         graph, theme = self._graph, self.theme
@@ -94,14 +95,15 @@ class Timeline:
                 surface.blit(disc, disc.get_rect(center=point))
 
 
-def _words(known: list[Considered], ply: int, length: int) -> str:
-    """What the graph says about the position after `ply` moves, or the last thought before it."""
+def _words(known: list[Considered], ply: int, length: int) -> tuple[str, ...]:
+    """What the graph says about the position after `ply` moves, or the last thought before it; the longest first."""
     if not length:
-        return "Confidence: how sure the agent is of its own choice, move by move."
+        return "Confidence: how sure the agent is of its own choice, move by move.", "Confidence, move by move"
     entry = next((entry for entry in reversed(known) if entry.ply <= ply), None)
     share = entry.decision.thought.confidence if entry is not None else None
     place = f"Confidence: after move {ply} of {length}"
     if entry is None or share is None:
-        return place
+        return place, f"Move {ply} of {length}"
     when = "" if entry.ply == ply else f" at move {entry.ply + 1}"
-    return f"{place}, {entry.name} {100 * share:.0f} % sure{when} as {colour_name(entry.colour)}"
+    sure = f"{100 * share:.0f} % sure{when}"
+    return f"{place}, {entry.name} {sure} as {colour_name(entry.colour)}", f"Move {ply} of {length}: {sure}"

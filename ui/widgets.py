@@ -52,6 +52,12 @@ def shorten(text: str, size: int, width: int, bold: bool = False) -> str:
     return text[:keep].rstrip() + "…" if keep else ""
 
 
+def fitting(texts: Sequence[str], size: int, width: int, bold: bool = False) -> str:
+    """Return the first of `texts`, the longest first, that is not wider than `width` pixels; the last if none is."""
+    font = load_font(size, bold)
+    return next((text for text in texts if font.size(text)[0] <= width), texts[-1])
+
+
 def wrap(text: str, size: int, width: int) -> list[str]:
     """Return `text` broken at blanks into lines of at most `width` pixels; a longer word stands alone."""
     font = load_font(size)

@@ -284,7 +284,7 @@ def _parse_komi(text: str, notes: list[str]) -> float:
     """Read komi; Fox writes hundredths, of points in Japanese games and of stones (two points each) in Chinese ones."""
     if not text:
         return 0.0
-    match = re.match(r"\s*([+-]?\d{1,6}(?:[.,]\d{1,6})?)", text)
+    match = re.match(r"\s*([+-]?\d{1,6}(?:[.,]\d{1,6})?)(?![\d.,]*[eE]\d)", text)
     if not match:
         notes.append(f"komi {text[:20]!r} was not understood and taken as 0")
         return 0.0

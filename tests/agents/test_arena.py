@@ -280,6 +280,13 @@ def test_mistakes(words: list[str], message: str, capsys: pytest.CaptureFixture[
     assert message in said and len(said.strip().splitlines()) == 1
 
 
+def test_boards_of_different_sizes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 9\n")
+    assert main([str(tmp_path), "random", "--size", "13"]) == 2
+    cure = "choose players of one size or leave out --size 13"
+    assert f"need boards of different sizes, 9 and 13; {cure}" in capsys.readouterr().err
+
+
 def test_names_and_options(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     texts = ["net,symmetries=8,temperature=0.5", "eight=net,symmetries=8", "random", engine(tmp_path, "pass")]

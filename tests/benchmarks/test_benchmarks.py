@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,37 @@ def test_results_are_written_with_their_machine(tmp_path: Path) -> None:
     assert set(content["machine"]) == {"cpu", "cores", "gpu", "torch", "date"}
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["result.json"]
     write({"wins": 3}, None)
+
+
+def test_figures_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the figures above cannot be written to .*; make room"):
+        write({"wins": 3}, tmp_path)
+
+
+@pytest.mark.parametrize("module", [video_gobench, go_parts, window])
+def test_a_place_for_the_figures_is_asked_for_before_anything_is_measured(
+    module: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path, tmp_path / "file" / "result.json"):
+        assert module.main([str(tmp_path / "nowhere"), "--json", str(place)]) == 2
+        err = capsys.readouterr().err
+        assert f"{place} cannot be written" in err and "choose another file" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "option"), [(video_gobench, "--states"), (go_parts, "--clips"), (window, "--steps")]
+)
+@pytest.mark.parametrize("number", ["0", "-5", "x", "1.5"])
+def test_nothing_to_measure(module: Any, option: str, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert module.main(["nowhere", f"{option}={number}"]) == 2
+    assert f"'{number}' is no whole number of one or more" in capsys.readouterr().err
+
+
+def test_the_window_keeps_stdout_for_its_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PYGAME_HIDE_SUPPORT_PROMPT", raising=False)
+    assert window.main([str(tmp_path / "nowhere")]) == 2
+    assert os.environ["PYGAME_HIDE_SUPPORT_PROMPT"]
 
 
 # -- Video-GoBench ---------------------------------------------------------------------------------------------------

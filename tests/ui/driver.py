@@ -17,8 +17,26 @@ from ui.game_screen import GameScreen
 from ui.keymap import parse_chord
 from ui.match import Match
 from ui.start_pages import ListPage, PlayerPage
+from ui.start_rows import OTHER
 from ui.start_screen import StartScreen
 from ui.widgets import Button
+
+Open = Callable[..., "Driver"]  # what the fixtures that open windows are
+
+# Of windows, from such as show hardly more than the board to such as are larger than most screens.
+SIZES = [(200, 150), (320, 240), (400, 300), (480, 800), (800, 480), (1600, 500), (2400, 1600), (4000, 3000)]
+
+
+def at(name: str) -> int:
+    """The point of a 9x9 board that GTP calls `name`."""
+    return gtp_to_point(name, 9)
+
+
+def played(driver: Driver, *names: str) -> None:
+    """Click on points one after the other, and wait for the answers."""
+    for name in names:
+        driver.click(name)
+        driver.until(lambda: driver.match.human_to_move and not driver.match.thinking)
 
 
 class Driver:
@@ -104,6 +122,13 @@ class Driver:
     def choice(self, row: str, value: object) -> Button:
         choices = next(r for r in self.start.rows if r.name == row).choices
         return self.start.buttons[row, [choice.value for choice in choices].index(value)]
+
+    def take(self, row: str, description: str) -> None:
+        """Type a player into a row of the start screen."""
+        self.choose(row, OTHER)
+        self.field.write("")
+        self.type(description)
+        self.key("return")
 
     def do(self, action: str) -> bool:
         """Click a button of the start screen."""

@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from agents.agent import Candidate, Decision, Rejection, Thought
+from agents.players import AgentPlayer
 from envs.go.batch import apply_moves
 from envs.go.renderer import BoardGeometry, BoardRenderer, read_board
 from envs.go.rules import GoGame
@@ -69,6 +70,12 @@ class FakeAgent:
             picture = self.renderer(positions).astype(np.float32)
             frames.append((picture + self._noise.normal(0, 14, picture.shape)).clip(0, 255).astype(np.uint8)[0])
         return np.stack(frames)
+
+
+def fake_player(seed: int = 0) -> AgentPlayer:
+    """The fake agent as a player."""
+    agent = FakeAgent(seed=seed)
+    return AgentPlayer(agent, agent.renderer)
 
 
 class GatedPlayer:

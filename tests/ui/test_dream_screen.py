@@ -51,13 +51,9 @@ class Forgetful(PerfectDreamer):
         return renderer_for(self.geometry).render_game(GoGame(self.geometry.size))[None]
 
 
-@pytest.fixture(autouse=True)
-def films(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The folder of the films, which is no person's."""
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """The folder of the films."""
     return tmp_path / "data" / "videoworld" / "dreams"
 
 
@@ -224,6 +220,12 @@ def test_keys_and_clicks(dream: Open, films: Path) -> None:
     assert "ound" in driver.dream.status.text
 
 
+def test_a_dropped_game_has_to_wait(dream: Open, tmp_path: Path) -> None:
+    driver = dream()
+    driver.post(pygame.DROPFILE, file=str(tmp_path / "game.sgf"))
+    assert driver.dream.status.text.startswith("Wake up first") and driver.dream.status.kind == WARNING
+
+
 def test_the_help_lists_the_keys_of_the_screen_and_keeps_clicks(dream: Open) -> None:
     driver = dream()
     driver.key("h")
@@ -376,21 +378,26 @@ def test_waking_while_it_loads(opened: Open) -> None:
     assert driver.match
 
 
-def test_a_model_that_fails_closes_the_window_with_film_and_reason(dream: Open, films: Path) -> None:
+@pytest.mark.parametrize("error", [UserError("the model broke"), ZeroDivisionError()])
+def test_a_model_that_fails_leaves_its_film(dream: Open, films: Path, error: Exception) -> None:
     class Broken(PerfectDreamer):
         left = 2
 
         def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
             self.left -= 1
             if self.left < 0:
-                raise UserError("the model broke")
+                raise error
             return super().imagine(frame, steps, action=action)
 
     driver = dream(Broken(GEOMETRY))
     played(driver, "C3")
     driver.click(driver.asleep.centre(40))
-    with pytest.raises(UserError, match="the model broke"):
-        driver.window.run()
+    if isinstance(error, UserError):
+        driver.until(lambda: driver.window.dream is None)
+        assert driver.window._open and driver.start.status.text == "The model broke."
+    else:
+        with pytest.raises(ZeroDivisionError):
+            driver.window.run()
     assert len(saved(films)) == 1
 
 
@@ -401,8 +408,14 @@ def test_a_model_that_does_not_load(opened: Open) -> None:
     driver = opened()
     driver.window.lobby._load_dreamer = load  # type: ignore[union-attr]
     driver.key("d", "d")
-    with pytest.raises(UserError, match="no such checkpoint"):
-        driver.window.run()
+    driver.until(lambda: driver.window.dream is None)
+    assert driver.window._open and driver.start.status.text == "No such checkpoint."
+    driver.key("return")
+    driver.until(lambda: driver.match.prepared)
+    driver.key("n")
+    driver.key("d", "d")
+    driver.until(lambda: driver.window.dream is None)
+    assert driver.match.status.text == "No such checkpoint.", "the game that waits is shown again"
 
 
 def test_keys_in_any_order_never_end_it(dream: Open) -> None:

@@ -159,6 +159,12 @@ def test_the_players_pass_is_told(start: Start) -> None:
     assert match.status.text == "Script passes. Pass as well to end the game, or play on."
 
 
+def test_a_pass_between_two_at_one_board_is_told(start: Start) -> None:
+    match = start(None, None)
+    match.pass_turn()
+    assert match.status.text == "Black passes. Pass as well to end the game, or play on."
+
+
 def test_resigning_and_taking_it_back(start: Start) -> None:
     player = GatedPlayer()
     match = start(None, player)
@@ -293,6 +299,27 @@ def test_a_model_that_cannot_be_loaded_ends_the_match(start: Start) -> None:
     match = start(BackgroundPlayer("VideoWorld", load), None)
     match.wait(20)
     assert isinstance(match.failure, UserError)
+
+
+def test_an_adviser_that_cannot_be_loaded_does_not_end_the_game_of_others(start: Start) -> None:
+    def load() -> Player:
+        raise UserError("no such checkpoint")
+
+    match = start(None, ScriptedPlayer([at("G7")]), adviser=BackgroundPlayer("VideoWorld", load))
+    match.play_for_me()
+    assert match.wait(20) and match.failure is None
+    assert match.status.text == "VideoWorld cannot move for you: no such checkpoint" and match.human_to_move
+    match.play(at("C3"))
+    assert match.wait(20) and match.game.last_move == at("G7")
+
+
+def test_trouble_is_over_with_the_next_move(start: Start) -> None:
+    match = start(None, ScriptedPlayer([at("C3"), at("G7")]))
+    match.play(at("C3"))
+    match.wait(20)
+    assert match.trouble is not None
+    match.toggle_pause()
+    assert match.wait(20) and match.trouble is None and match.game.last_move == at("G7")
 
 
 def test_the_human_may_move_while_the_model_is_loading(start: Start) -> None:

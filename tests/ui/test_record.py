@@ -68,7 +68,9 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_trouble_is_told_once_and_forgotten_when_it_passes(tmp_path: Path) -> None:
     (tmp_path / "games").write_text("in the way")
     record = GameRecord(tmp_path / "games" / "game.sgf")
-    assert record.save(game_of(1), NAMES, None).startswith("The game goes on unsaved: cannot make its folder")
+    assert record.save(game_of(1), NAMES, None) == (
+        f"The game goes on unsaved: cannot make {tmp_path / 'games'}: File exists; choose another place."
+    )
     assert record.save(game_of(1, 2), NAMES, None) == "" and not record.written
     (tmp_path / "games").unlink()
     assert record.save(game_of(1, 2, 3), NAMES, "B+R") == "" and record.written

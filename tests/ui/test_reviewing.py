@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_going_through_ones_own_game(start: Start) -> None:
     assert match.look_back() and match.review is not None and match.shown_ply == 3
     assert match.shown.stones.sum() and len(match.game.history) == 4, "the game itself stays"
     assert match.status.text == "Move 3 of 4, Black D4."
-    assert not match.play(at("E5")) and "Escape returns" in match.status.text
+    assert not match.play(at("E5")) and "go back to the game" in match.status.text
     for verb in (match.undo, match.redo, match.pass_turn, match.resign, match.toggle_pause, match.play_for_me):
         assert not verb() and len(match.game.history) == 4
     assert match.look_first() and not match.look_back() and match.shown_ply == 0
@@ -289,6 +290,15 @@ def test_damaged_records_cost_one_sentence_and_nothing_else(start: Start, tmp_pa
     assert match.status.kind == WARNING and "\n" not in match.status.text and "bad.sgf" in match.status.text
     assert match.review is None and match.failure is None and len(match.game.history) == 2
     assert match.play(at("D4"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_what_is_no_file_is_not_waited_for(start: Start, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.sgf")
+    match = start(None, None)
+    for path in (tmp_path / "pipe.sgf", tmp_path):
+        match.open_record(path)
+        assert match.wait(20) and match.status.text == f"cannot read {path}: it is no file; give an SGF file"
 
 
 def test_records_broken_at_random_never_end_the_match(start: Start, tmp_path: Path) -> None:

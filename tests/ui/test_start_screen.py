@@ -1,93 +1,23 @@
-"""The start screen: players by name, sizes, handicaps, engines' time, and a game that comes of them."""
+"""The start screen: what can be chosen, on which sizes, and why the rest cannot; sizes of the window."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pygame
 import pytest
 
-from agents.players import AgentPlayer
 from envs.errors import UserError
-from envs.go.coords import gtp_to_point
-from envs.go.rules import GoGame
+from envs.go.rules import BLACK, WHITE, GoGame
 from envs.go.sgf import read_sgf, write_sgf
-from tests.ui.driver import Driver
-from tests.ui.fakes import FakeAgent
-from ui.lobby import AGENT, HUMAN, Lobby, Setup
-from ui.messages import INFO, WARNING
-from ui.settings import PLAYERS_KEPT, Settings, settings_file
+from tests.ui.driver import SIZES, Driver, Open, at, played
+from tests.ui.fakes import fake_player
+from ui.lobby import AGENT, HUMAN, Lobby, Setup, seats_for
+from ui.messages import WARNING
+from ui.settings import Settings
 from ui.start_rows import OTHER
-from ui.text_field import TextField, clipboard_text
 from ui.theme import load_font
-
-SIZES = [(200, 150), (320, 240), (400, 300), (480, 800), (800, 480), (1600, 500), (2400, 1600), (4000, 3000)]
-
-# Answers on any board; plays up the first column, passes after "passes", and writes down what it hears.
-ENGINE = """
-import sys
-moves = 0
-for line in sys.stdin:
-    number, _, command = line.strip().partition(" ")
-    print(command, file=open(sys.argv[1], "a"))
-    text = ""
-    if command == "list_commands":
-        text = "genmove\\nundo\\ntime_settings\\nset_free_handicap"
-    elif command.startswith("genmove"):
-        moves += 1
-        text = f"A{moves}" if moves < 4 else "pass"
-    print(f"={number} {text}\\n", flush=True)
-    if command == "quit":
-        break
-"""
-
-
-@pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-
-Open = Callable[..., Driver]
-
-
-@pytest.fixture
-def lobby() -> Iterator[Open]:
-    """A window on the start screen of an agent for 9x9."""
-    drivers: list[Driver] = []
-
-    def load(setup: Setup) -> AgentPlayer:
-        agent = FakeAgent()
-        return AgentPlayer(agent, agent.renderer)
-
-    def begin(setup: Setup | None = None, settings: Settings | None = None, **options: object) -> Driver:
-        drivers.append(Driver(lobby=Lobby(9, load, **options), setup=setup, settings=settings))  # type: ignore[arg-type]
-        return drivers[-1]
-
-    yield begin
-    for driver in drivers:
-        driver.window.close()
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> str:
-    """The command of a fake engine; what it hears is in the file `heard`."""
-    script = tmp_path / "engine.py"
-    script.write_text(ENGINE)
-    return f"fake={sys.executable} -S -E {script} {tmp_path / 'heard'}"
-
-
-@pytest.fixture
-def checkpoint13(tmp_path: Path) -> Path:
-    folder = tmp_path / "go13"
-    folder.mkdir()
-    (folder / "config.yaml").write_text("kind: go_agent\nframes:\n  size: 13\n")
-    return folder
 
 
 def reason(driver: Driver, row: str, value: object) -> str:
@@ -104,237 +34,134 @@ def can_have(driver: Driver, row: str) -> list[object]:
     return [choice.value for choice in choices if driver.choice(row, choice.value).enabled]
 
 
-def take(driver: Driver, row: str, description: str) -> None:
-    """Type a player."""
-    driver.choose(row, OTHER)
-    driver.field.write("")
-    driver.type(description)
-    driver.key("return")
+# Choosing
 
 
-# Players by name
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="command lines differ")
-def test_a_whole_game_on_13x13_with_an_engine_that_was_typed(lobby: Open, engine: str, tmp_path: Path) -> None:
-    driver = lobby(sgf=tmp_path / "game.sgf")
-    take(driver, "white", engine)
-    assert driver.start.page is None and driver.choice("white", engine).label == "fake"
-    for row, value in (("size", 13), ("handicap", 2), ("seconds", 5.0)):
-        driver.choose(row, value)
+def test_enter_starts_the_game_that_was_chosen(lobby: Open) -> None:
+    driver = lobby()
+    driver.choose("black", AGENT)
+    driver.choose("white", HUMAN)
+    driver.choose("handicap", 4)
+    driver.choose("symmetries", 8)
     driver.key("return")
     match = driver.match
-    driver.until(lambda: match.prepared and match.human_to_move)
-    assert (match.game.size, match.game.komi, match.game.last_move) == (13, 0.5, gtp_to_point("A1", 13))
+    assert match.seats[BLACK] is match.adviser and match.seats[WHITE] is None
+    assert (match.game.komi, len(match.game.handicap_stones), match.game.ko_rule) == (0.5, 4, "positional")
+    assert driver.window.setup.symmetries == 8 and match.pace > 0 and match.foresight == 4
+
+
+def test_a_record_may_be_dropped_on_the_start_screen(lobby: Open, tmp_path: Path) -> None:
+    game = GoGame(9)
+    game.play(at("C3"))
+    path = write_sgf(game, tmp_path / "dropped.sgf")
+    driver = lobby()
+    driver.post(pygame.DROPFILE, file=str(path))
+    driver.until(lambda: driver.match.review is not None)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_start_screen_in_any_size(lobby: Open, size: tuple[int, int]) -> None:
+    driver = lobby()
+    driver.resize(size)
     driver.picture()
-    for name in ("G7", "H8", "J9"):
-        driver.click(name)
-        driver.until(lambda: match.human_to_move)
-    assert match.game.last_move == match.game.area, "it has passed"
-    driver.key("p")
-    driver.until(lambda: match.is_over)
-    driver.picture()
-    assert match.adviser is None and match.result and match.result.startswith("B+")
-    driver.window.close()
-    record = read_sgf(tmp_path / "game.sgf")
-    assert (record.size, record.white, len(record.moves)) == (13, "fake", 8)
-    heard = (tmp_path / "heard").read_text()
-    assert "boardsize 13" in heard and "time_settings 0 5 1" in heard and "set_free_handicap" in heard
+    whole = driver.window.surface.get_rect()
+    buttons = list(driver.start.buttons.values())
+    assert all(whole.contains(button.rect) for button in buttons)
+    if min(size) >= 240:
+        for index, button in enumerate(buttons):
+            assert button.rect.collidelist([other.rect for other in buttons[index + 1 :]]) < 0
+
+
+def test_lobby_mistakes() -> None:
+    lobby = Lobby(9, lambda setup: fake_player())
+    for setup, part in (
+        (Setup(ko_rule="odd"), "ko rule 'odd'"),
+        (Setup(handicap=1), "1 handicap stones"),
+        (Setup(white="nobody"), "'nobody' is no player"),
+        (Setup(komi=float("nan")), "komi nan"),
+    ):
+        with pytest.raises(UserError, match=part):
+            lobby.check(setup)
+    assert seats_for("self", WHITE) == (AGENT, AGENT) and seats_for("gnugo", WHITE) == ("gnugo", AGENT)
+    assert [stones for stones, why in lobby.handicaps(5) if not why] == [0]
+    assert [stones for stones, why in lobby.handicaps(7) if not why] == [0, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
     ("typed", "part"),
     [
-        ("nobody", "'nobody' is no player"),
-        ("nowhere/at/all", "There is no checkpoint or program nowhere/at/all"),
-        ("gnugo,level=x", "needs a number"),
-        ("random,level=3", "no option of random"),
-        ("engine 'of", "not well-formed"),
-        (" ", "has no name"),
-        ("{folder}", "There is no checkpoint in"),
-        ("{folder}/file", "no program that can be run"),
+        ("nan", "Komi nan does not fit"),
+        ("1e9", "does not fit a 9x9 board"),
+        ("x", "is no number"),
+        ("inf", "Komi inf"),
     ],
 )
-def test_a_player_that_makes_no_sense_is_told_and_not_taken(lobby: Open, tmp_path: Path, typed: str, part: str) -> None:
-    (tmp_path / "file").write_text("no program")
-    driver = lobby(settings=Settings.load())
-    driver.choose("white", OTHER)
-    driver.type(typed.replace("{folder}", str(tmp_path)))
-    assert part in driver.start.status.text and driver.start.status.kind == WARNING, "while it is typed"
-    driver.key("return")
-    told = driver.start.status
-    assert part in told.text and "\n" not in told.text and told.text.endswith(".")
-    assert driver.field and driver.window.match is None and not Settings.load().players
-    driver.picture()
-    driver.key("escape")
-    assert driver.start.page is None and driver.start.setup.white == AGENT
-
-
-def test_letters_in_the_field_are_no_keys(lobby: Open) -> None:
+def test_a_komi_that_makes_no_sense_is_refused_in_place(lobby: Open, typed: str, part: str) -> None:
     driver = lobby()
-    driver.choose("black", OTHER)
-    driver.type("qdtv")
-    assert driver.field.field.text == "qdtv" and driver.window._open
-    driver.key("f1")
-    driver.key("escape")
-    assert driver.field.field.text == "qdtv" and not driver.window.help
-
-
-def test_a_word_of_the_row_is_no_player_by_name(lobby: Open) -> None:
-    driver = lobby(settings=Settings.load())
-    take(driver, "black", "random")
-    assert driver.start.setup.black == "random" and not Settings.load().players
-    take(driver, "black", "human")
-    assert driver.start.setup.black == HUMAN
-
-
-def test_folders_and_programs_are_dropped_into_the_field(lobby: Open, tmp_path: Path, checkpoint13: Path) -> None:
-    driver = lobby()
-    driver.post(pygame.DROPFILE, file=str(checkpoint13))
-    assert "is a folder" in driver.start.status.text and driver.window.match is None
-    driver.choose("white", OTHER)
-    program = tmp_path / "my engine"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    driver.post(pygame.DROPFILE, file=str(program))
-    assert driver.start.status.kind == INFO and "my engine is an engine" in driver.start.status.text
-    driver.post(pygame.DROPFILE, file=str(checkpoint13))
-    assert driver.start.status.text == "go13 is a checkpoint that has learned 13x13."
-    driver.do("take")
-    assert driver.start.setup.white == str(checkpoint13)
-
-
-def test_a_folder_is_remembered_by_its_full_name(
-    lobby: Open, checkpoint13: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for typed in ("./go13", "~/go13/"):
-        driver = lobby(settings=Settings(path=settings_file()))
-        take(driver, "white", typed)
-        assert driver.start.setup.white == str(checkpoint13) and Settings.load().players == [str(checkpoint13)]
-
-
-def test_a_record_dropped_on_the_field_is_opened(lobby: Open, tmp_path: Path) -> None:
-    driver = lobby()
-    driver.choose("white", OTHER)
-    driver.post(pygame.DROPFILE, file=str(write_sgf(GoGame(9), tmp_path / "game.SGF")))
-    driver.until(lambda: driver.match.review is not None)
-
-
-def test_players_typed_before_are_offered_again(lobby: Open, checkpoint13: Path) -> None:
-    Settings(players=["gone/agent", str(checkpoint13)], path=settings_file()).save()
-    driver = lobby(settings=Settings.load())
-    driver.choose("white", OTHER)
-    gone, there = driver.field.lines
-    assert not gone.enabled and there.enabled
-    driver.move(gone.rect.center)
-    assert "There is no checkpoint or program gone/agent" in driver.start.status.text
-    driver.click(gone.rect.center)
-    driver.move((0, 0))
-    assert driver.field.field.text == ""
-    driver.key("down")
-    assert driver.field.field.text == str(checkpoint13)
-    driver.field.write("")
-    driver.click(there.rect.center)
-    driver.key("return")
-    assert driver.start.setup.white == str(checkpoint13)
-    assert Settings.load().players == [str(checkpoint13), "gone/agent"]
-
-
-def test_only_a_few_players_are_remembered() -> None:
-    settings = Settings.load()
-    for number in range(9):
-        settings.remember_player(f"engine{number}")
-    settings.remember_player("engine6")
-    assert Settings.load().players == ["engine6", "engine8", "engine7", "engine5", "engine4"]
-    assert len(settings.players) == PLAYERS_KEPT
-    settings_file().write_text(json.dumps({"players": [3, "", "x", None, *"abcdefgh"]}))
-    assert Settings.load().players == ["x", "a", "b", "c", "d"]
-
-
-def test_a_player_of_the_command_line_stands_in_its_row(lobby: Open, engine: str) -> None:
-    driver = lobby(Setup(engine, HUMAN, seconds=3.0, temperature=0.7))
-    assert driver.choice("black", engine).label == "fake" and driver.choice("seconds", 3.0).label == "3 s"
-    assert driver.choice("temperature", 0.7).label == "0.7"
-    driver.choose("black", OTHER)
-    assert driver.field.field.text == engine
-    driver.type("x")
-    assert driver.field.field.text == "x", "what is typed takes the place of what stood there"
-
-
-def test_a_checkpoint_that_cannot_be_loaded_rests_the_game(lobby: Open, tmp_path: Path) -> None:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    (folder / "config.yaml").write_text("frames:\n  size: 9\n")
-    driver = lobby()
-    take(driver, "white", str(folder))
-    driver.key("return")
-    driver.until(lambda: driver.match.prepared)
-    driver.click("C3")
-    driver.until(lambda: driver.match.trouble is not None, 60)
-    assert driver.window._open and "empty cannot go on" in driver.match.status.text
-
-
-# Typing
-
-
-def test_pasting(lobby: Open) -> None:
-    driver = lobby()
-    driver.choose("white", OTHER)
-    pygame.scrap.init()
-    pygame.scrap.put("text/plain;charset=utf-8", b" gnugo,\tlevel=5\n")
-    driver.key("ctrl+v", "\x16")
-    assert driver.field.field.text == "gnugo, level=5"
-    driver.key("escape")
-    pygame.scrap.put("text/plain;charset=utf-8", b"6.5")
     driver.click(driver.komi_place.center)
-    driver.key("ctrl+v", "\x16")
+    driver.type(typed)
+    driver.key("return")
+    message = driver.start.message
+    assert driver.window.match is None and message.kind == WARNING
+    assert part in message.text and "\n" not in message.text
+    for _ in range(4):
+        driver.key("backspace")
+    driver.type("6,5")
     driver.key("return")
     assert driver.match.game.komi == 6.5
 
 
-def test_no_clipboard(monkeypatch: pytest.MonkeyPatch, lobby: Open) -> None:
-    def fail(*_: object) -> None:
-        raise pygame.error("no clipboard")
-
+def test_letters_are_keys_again_outside_the_komi(lobby: Open) -> None:
     driver = lobby()
-    driver.choose("white", OTHER)
-    monkeypatch.setattr(pygame.scrap, "init", fail)
-    driver.key("ctrl+v", "\x16")
-    assert clipboard_text() == "" and driver.field.field.text == ""
+    driver.click(driver.komi_place.center)
+    driver.key("q", "q")
+    assert driver.window._open
+    driver.choose("ko_rule", "simple")
+    driver.key("t", "t")
+    assert driver.window.surroundings.settings.theme == "slate"
+    assert not driver.key("q", "q")
 
 
-def test_the_caret_goes_through_the_text(lobby: Open) -> None:
+def test_arrows_go_through_rows_and_choices(lobby: Open) -> None:
     driver = lobby()
-    driver.choose("white", OTHER)
-    field = driver.field.field
-    driver.type("abcd")
-    for name in ("left", "left", "backspace", "home", "delete", "end"):
+    driver.key("right")
+    assert driver.start.setup.black == AGENT
+    for name in ("down", "left", "tab", "tab", "right", "up"):
         driver.key(name)
-    driver.type("e")
-    assert field.text == "cde"
-    driver.picture()
-    driver.click((field._shown.left + 1, field._shown.centery))
-    driver.type("x")
-    assert field.text == "xcde"
-    field.write("long " * 100)
-    driver.picture()
-    assert len(field.text) == field.most and driver.window.surface.get_rect().contains(driver.field._place)
+    assert driver.start.setup.white == HUMAN and driver.start.setup.handicap == 2
+    assert driver.start.komi.text == "0.5"
+    driver.key("down")
+    driver.key("down")
+    assert driver.start.typing and driver.start.rows[driver.start.row].name == "komi"
+    driver.key("shift+tab")
+    driver.key("up")
+    assert not driver.start.typing and driver.start.rows[driver.start.row].name == "size"
 
 
-def test_altgr_types_letters(lobby: Open) -> None:
+def test_an_engine_that_is_not_installed_is_grey_and_says_why(lobby: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("envs.go.engines.GAME_FOLDERS", ())
     driver = lobby()
-    driver.choose("white", OTHER)
-    held = pygame.KMOD_LCTRL | pygame.KMOD_RALT
-    driver.post(pygame.KEYDOWN, key=pygame.K_q, mod=held, unicode="@")
-    assert driver.field.field.text == "@"
+    driver.choose("white", "gnugo")
+    assert driver.start.setup.white == AGENT and "GNU Go: the Go engine 'gnugo' is not" in driver.start.message.text
+    driver.move(driver.start.buttons["white", 5].rect.center)
+    assert driver.start.status.text.startswith("KataGo: ")
 
 
-def test_a_field_that_is_full_takes_no_more() -> None:
-    field = TextField("ab", most=3)
-    field.insert("cdef")
-    assert field.text == "abc"
+def test_new_game_asks_and_escape_returns(lobby: Open) -> None:
+    driver = lobby()
+    driver.key("return")
+    match = driver.match
+    driver.until(lambda: match.prepared)
+    played(driver, "C3")
+    driver.key("n")
+    assert driver.start.setup == driver.window.setup
+    driver.key("escape")
+    assert driver.match is match and len(match.game.history) == 2 and driver.screen
+    driver.key("n")
+    driver.do("start")
+    assert driver.match is not match and read_sgf(match.record.path).moves  # type: ignore[union-attr]
+    assert match._closed
 
 
 # Sizes
@@ -380,7 +207,7 @@ def test_without_the_agent_there_are_no_thoughts_and_the_panel_says_so(lobby: Op
 
 def test_a_checkpoint_brings_its_size(lobby: Open, checkpoint13: Path) -> None:
     driver = lobby(Setup(HUMAN, HUMAN))
-    take(driver, "black", str(checkpoint13))
+    driver.take("black", str(checkpoint13))
     assert driver.start.setup.size == 13 and can_have(driver, "size") == [13]
     assert reason(driver, "size", 9).startswith("go13 has learned 13x13")
     driver.choose("white", AGENT)
@@ -488,22 +315,3 @@ def test_names_of_players(lobby: Open, engine: str) -> None:
     assert [names(word) for word in (HUMAN, AGENT, "gnugo", "random", engine, "gone/agent")] == [
         "You", "VideoWorld", "GNU Go", "Random", "fake", "agent",
     ]  # fmt: skip
-
-
-def test_saved_games_are_chosen_with_the_arrows(lobby: Open, tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "videoworld" / "games"
-    folder.mkdir(parents=True)
-    for name in ("one", "two"):
-        write_sgf(GoGame(9), folder / f"{name}.sgf")
-    driver = lobby()
-    driver.do("open")
-    driver.key("return")
-    assert driver.page.marked == -1 and driver.window.match is None, "nothing is marked yet"
-    for name in ("down", "down", "down", "up"):
-        driver.key(name)
-    label = driver.page.lines[0].label
-    driver.picture()
-    driver.key("return")
-    driver.until(lambda: driver.match.review is not None)
-    assert driver.match.review is not None and driver.match.review.path is not None
-    assert driver.match.review.path.stem in label

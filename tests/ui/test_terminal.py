@@ -107,6 +107,7 @@ def test_a_player_that_dies_ends_a_watched_game_with_its_reason(tmp_path: Path) 
 def test_a_player_that_dies_leaves_the_person_in_charge() -> None:
     match, out = play("C3\nD4\nundo\nquit\n", None, Dies([40]))
     assert "Engine cannot go on: the engine has died" in out and match.trouble is None
+    assert "The word again asks it once more" in out
     assert len(match.game.history) == 2
 
 

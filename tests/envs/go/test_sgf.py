@@ -131,6 +131,11 @@ def test_komi(text: str, komi: float) -> None:
     assert read_sgf(f"(;SZ[9]KM[{text}])".encode()).komi == komi
 
 
+def test_a_komi_in_powers_of_ten_is_not_half_read() -> None:
+    record = read_sgf(b"(;SZ[9]KM[1e9])")
+    assert record.komi == 0 and record.notes == ("komi '1e9' was not understood and taken as 0",)
+
+
 def test_a_komi_that_is_no_number_is_reported() -> None:
     record = read_sgf(b"(;SZ[9]KM[none])")
     assert record.komi == 0

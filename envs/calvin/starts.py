@@ -24,6 +24,7 @@ YAW_SPREAD = 0.3  # rad
 LANE, AHEAD, BEHIND = 0.085, 0.18, 0.115  # m; what a block to push needs aside, ahead and, for the hand, behind
 TABLE_END = 0.42  # m; |x| of a block's centre on the table
 DRAWER_WIDTH = 0.28  # m; where blocks that fall from the table land in the open drawer
+ROOMY = 0.125  # m from a block to take to the next one's centre; between them go the open fingers
 BESIDE = 0.078  # m that the open fingers need beside the centre of a block, to both sides of the cabinet's opening
 BEHIND_CLEAR = -0.065  # m; y of a block that has room for the hand behind and above it
 PANEL_CLEAR = -0.045  # m; y of a block's centre in front of the panel
@@ -118,6 +119,9 @@ def _has_room(task: str, poses: dict[str, np.ndarray], layout: Layout, door: flo
     if verb == "lift" and side == "slider":
         left, right = layout.opening(door)
         return left + BESIDE < poses[colour][0] < right - BESIDE
+    if verb == "rotate" or (verb == "lift" and side == "table"):
+        own = poses[colour]
+        return all(np.linalg.norm(own[:2] - poses[other][:2]) > ROOMY for other in poses if other != colour)
     if verb == "push":
         return _has_way(1 if side == "right" else -1, colour, poses, layout)
     return True

@@ -82,7 +82,7 @@ def run_episode(task: str, scene: str, seed: int, noise: float, starts: str) -> 
     for colour, old, new in zip(layout.order, before, after, strict=True):
         if new[2] < TOP - 0.02 <= old[2] and "drawer" not in task:
             besides.append("a block fell")
-        elif f"_{colour}_" not in task and np.linalg.norm(new - old) > MOVED and "block" in task:
+        elif f"_{colour}_" not in task and np.linalg.norm(new - old) > MOVED and "_block_" in task:
             besides.append("another block moved")
     return Result(solved, steps, wrong, ", ".join(sorted(set(besides))))
 

@@ -80,13 +80,25 @@ def _handle(see: Situation) -> tuple[float, float]:
     return -0.25 - see.drawer, see.near(see.layout.drawer, 0.05)
 
 
+def _free_of_blocks(see: Situation, x: float) -> float:
+    """A place on the drawer's bar near `x` where the hand, long across the bar, meets no block on the table's edge."""
+    blocks = [see.block(colour).position for colour in see.layout.order]
+    edge = [block[0] for block in blocks if -0.20 < block[1] < -0.09 and block[2] > 0.42]
+    places = np.append(see.layout.drawer + np.linspace(-0.085, 0.085, 18), x)
+    room = np.array([min((abs(place - other) for other in edge), default=1.0) for place in places])
+    free = places[room >= min(0.085, room.max())]
+    return float(free[np.argmin(np.abs(free - x))])
+
+
 def open_drawer(see: Situation) -> Script:
     """Take the bar from above and pull."""
     for _ in range(TRIES):
         y, x = _handle(see)
+        x = _free_of_blocks(see, x)
         yaw, low = see.near(0.12, 0.12), see.near(0.374, 0.003)
-        yield see.to(x, y - 0.008, see.near(0.47, 0.02), OPEN, yaw=yaw, through=0.02, steady=0)
-        yield see.to(x, y - 0.008, low, OPEN, yaw=yaw)
+        front = y - 0.018  # the finger behind the bar keeps off the table's edge
+        yield see.to(x, front, see.near(0.47, 0.02), OPEN, yaw=yaw, through=0.02, steady=0)
+        yield see.to(x, front, low, OPEN, yaw=yaw)
         yield see.to(x, y, low, CLOSED, yaw=yaw, wait=3)
         pull = see.near(0.18, 0.02)
         yield see.to(see.near(x, 0.005), y - pull, low, CLOSED, yaw=yaw, speed=0.8)

@@ -24,9 +24,11 @@ YAW_SPREAD = 0.3  # rad
 LANE, AHEAD, BEHIND = 0.085, 0.18, 0.115  # m; what a block to push needs aside, ahead and, for the hand, behind
 TABLE_END = 0.42  # m; |x| of a block's centre on the table
 DRAWER_WIDTH = 0.28  # m; where blocks that fall from the table land in the open drawer
+INSIDE = (0.09, 0.113)  # m; y of a block of any length that stands in the cabinet and touches neither door nor wall
+ROOMY = 0.125  # m from a block to take to the next one's centre; between them go the open fingers
 BESIDE = 0.078  # m that the open fingers need beside the centre of a block, to both sides of the cabinet's opening
 BEHIND_CLEAR = -0.065  # m; y of a block that has room for the hand behind and above it
-PANEL_CLEAR = -0.045  # m; y of a block's centre in front of the panel
+PANEL_CLEAR = -0.045  # m; y of the centre of a block of any length that does not touch the panel
 
 
 def start_for(
@@ -118,6 +120,9 @@ def _has_room(task: str, poses: dict[str, np.ndarray], layout: Layout, door: flo
     if verb == "lift" and side == "slider":
         left, right = layout.opening(door)
         return left + BESIDE < poses[colour][0] < right - BESIDE
+    if verb == "rotate" or (verb == "lift" and side == "table"):
+        own = poses[colour]
+        return all(np.linalg.norm(own[:2] - poses[other][:2]) > ROOMY for other in poses if other != colour)
     if verb == "push":
         return _has_way(1 if side == "right" else -1, colour, poses, layout)
     return True
@@ -130,8 +135,7 @@ def _has_way(sign: int, colour: str, poses: dict[str, np.ndarray], layout: Layou
     for other_x, other_y, ahead in (*others, (layout.button, -0.12, AHEAD + 0.025)):
         if abs(other_y - y) < LANE and -BEHIND < sign * (other_x - x) < ahead:
             return False
-    # Next to the panel a block would count as touching that too, and would have to go on doing so.
-    return bool(abs(x + 0.12 * sign) < TABLE_END and y < PANEL_CLEAR)
+    return bool(abs(x + 0.12 * sign) < TABLE_END)
 
 
 def _pose(place: str, layout: Layout, robot: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -143,6 +147,10 @@ def _pose(place: str, layout: Layout, robot: np.ndarray, random: np.random.Gener
         return np.array([x, random.uniform(-0.31, -0.25), DRAWER_FLOOR + BLOCK_SIDE / 2, 0, 0, yaw])
     low, high = layout.starts[place if place in layout.starts else "table"]
     x, y, _ = random.uniform(low, high)
+    if place in ("slider_left", "slider_right"):  # CALVIN's boxes reach into the door
+        y = INSIDE[0] + (y - low[1]) / (high[1] - low[1]) * (INSIDE[1] - INSIDE[0])
+    else:
+        y = min(y, PANEL_CLEAR)
     if place == "stacked_bottom":
         y = min(y, -0.07)  # nothing leans on the door
     # The button's ring takes a part of the table's top.

@@ -20,6 +20,7 @@ LAG = 2  # steps by which the arm comes after its target
 CORRECTION = 0.10  # share of the arm's error that is made up for in a step
 MOST_CORRECTED = np.array([0.03, 0.03, 0.03, 0.15, 0.15, 0.15])  # m, rad; more would press against what is in the way
 NEAR, NEARLY_TURNED = 0.008, 0.10  # m, rad; the arm has arrived
+NEARLY_TURNED_ON_THE_WAY = 0.3  # rad that may be left at a waypoint that is passed
 PATIENCE = 12  # steps that a waypoint waits for an arm that does not arrive
 WOBBLE = np.array([0.006, 0.006, 0.006, 0.02, 0.02, 0.02])  # m, rad; standard deviations on free ways
 MEMORY = 0.9  # of the wobble, from step to step
@@ -108,7 +109,8 @@ class Follower:
         ahead[3:] = wrapped(ahead[3:])
         if goal.through > 0:
             turning = float(np.sum(self._velocity[:3] ** 2)) / (2 * RAMP)  # m that a turn of the way takes
-            return bool(np.linalg.norm(ahead[:3]) < max(goal.through, turning))
+            turned = np.linalg.norm(ahead[3:]) < NEARLY_TURNED_ON_THE_WAY
+            return bool(turned and np.linalg.norm(ahead[:3]) < max(goal.through, turning))
         if np.linalg.norm(ahead[:3]) > NEAR / 2 or np.linalg.norm(ahead[3:]) > NEARLY_TURNED / 2:
             return False
         self._stood += 1

@@ -41,10 +41,34 @@ def _validation() -> dict[str, str]:
 # C stands for the colour and D for the side.
 _OWN_WORDS = {
     "rotate": ("turn the C block to the D", "give the C block a turn to the D", "spin the C block towards the D"),
-    "push": ("shove the C block to the D", "slide the C block over to the D", "move the C block along to the D"),
+    "push": (
+        "shove the C block to the D",
+        "slide the C block over to the D",
+        "push the C block D",
+        "go and push the C block to the D side",
+        "give the C block a push towards the D",
+        "let the C block go further D",
+        "move the C block along to the D",
+    ),
     "move_slider": ("slide the door to the D", "move the cabinet door to the D", "pull the door over to the D"),
-    "open_drawer": ("open the drawer", "pull the drawer out", "slide the drawer open"),
-    "close_drawer": ("close the drawer", "push the drawer in", "shut the drawer again"),
+    "open_drawer": (
+        "open the drawer",
+        "pull the drawer out",
+        "pull at the handle of the drawer",
+        "take the handle and pull the drawer open",
+        "use the handle to open it",
+        "get the drawer open",
+        "slide the drawer open",
+    ),
+    "close_drawer": (
+        "close the drawer",
+        "push the drawer in",
+        "push against the handle of the drawer",
+        "push the open drawer back by its handle",
+        "use the handle to close it",
+        "get the drawer closed",
+        "shut the drawer again",
+    ),
     "lift_table": ("pick up the C block from the table", "lift the C block off the table", "take hold of the C block"),
     "lift_slider": (
         "get the C block out of the cabinet",
@@ -81,10 +105,42 @@ _OWN_WORDS = {
         "take the upper block off the other",
         "get the top block down",
     ),
-    "turn_on_lightbulb": ("switch the bulb on", "push the switch up to light the bulb", "make the bulb shine"),
-    "turn_off_lightbulb": ("switch the bulb off", "push the switch down to put out the bulb", "make the bulb go dark"),
-    "turn_on_led": ("switch the green light on", "push the button so that the led lights up", "make the led shine"),
-    "turn_off_led": ("switch the green light off", "push the button so that the led goes out", "make the led go dark"),
+    "turn_on_lightbulb": (
+        "switch the bulb on",
+        "push the switch up to light the bulb",
+        "turn on the bulb with the switch",
+        "turn the light bulb on",
+        "use the switch for light",
+        "move the switch up",
+        "make the bulb shine",
+    ),
+    "turn_off_lightbulb": (
+        "switch the bulb off",
+        "push the switch down to put out the bulb",
+        "turn off the bulb with the switch",
+        "turn the light bulb off",
+        "use the switch to end the light of the bulb",
+        "move the switch down",
+        "make the bulb go dark",
+    ),
+    "turn_on_led": (
+        "switch the green light on",
+        "push the button so that the led lights up",
+        "turn on the led with the button",
+        "press the button for green light",
+        "turn the led light on",
+        "press to turn on the green led",
+        "make the led shine",
+    ),
+    "turn_off_led": (
+        "switch the green light off",
+        "push the button so that the led goes out",
+        "turn off the led with the button",
+        "press the button to end the green light",
+        "turn the led light off",
+        "press to turn off the green led",
+        "make the led go dark",
+    ),
 }
 
 
@@ -104,6 +160,16 @@ def _own(task: str) -> tuple[str, ...]:
 
 VALIDATION = _validation()
 PARAPHRASES = {task: _own(task) for task in TASKS}
+
+
+def sentences_for(task: str, *, held_out: bool = False) -> tuple[str, ...]:
+    """The sentences that recorded training data ask for a task in, or the one that is held out of it.
+
+    Held out is the last of our paraphrases. So is the protocol's sentence, which is in neither: as in CALVIN, it is
+    for the evaluation alone.
+    """
+    words = PARAPHRASES[check_task(task)]
+    return words[-1:] if held_out else words[:-1]
 
 
 def instruction_for(task: str, random: np.random.Generator | None = None) -> str:

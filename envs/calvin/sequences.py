@@ -302,13 +302,16 @@ START_ROBOT = np.array(
 assert np.allclose(START_ROBOT[7:14], HOME, atol=1e-5)
 
 
-def start_observation(state: Mapping[str, int | str]) -> tuple[np.ndarray, np.ndarray]:
+def start_observation(
+    state: Mapping[str, int | str], random: np.random.RandomState | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """A symbolic state in CALVIN's numbers: robot_obs float64 (15,) and scene_obs float64 (24,).
 
-    The blocks' places on the table and their turns come from a generator seeded with the state. Blocks stand in the
-    order red, blue, pink, which is the order of scenes B and D.
+    The blocks' places on the table and their turns come from `random`; without it from a generator seeded with the
+    state, as in the evaluation. Blocks stand in the order red, blue, pink, which is the order of scenes B and D, and
+    the places are those of scene D.
     """
-    random = np.random.RandomState(fnv1_32(f"dict_values({list(state.values())})"))
+    random = random or np.random.RandomState(fnv1_32(f"dict_values({list(state.values())})"))
     scene = np.zeros(24)
     scene[0] = 0.28 if state["slider"] == "left" else 0.0
     scene[1] = 0.22 if state["drawer"] == "open" else 0.0

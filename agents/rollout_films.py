@@ -174,11 +174,12 @@ class Film:
         left = GAP
         for camera in self.canvas.shapes:
             foreseen = "nothing imagined" if target is None else f"imagined for step {target}"
-            for words, picture in (
-                (f"{camera} camera", resize(pictures[camera], (PANEL, PANEL))),
-                (foreseen, None if imagined is None else imagined[camera]),
+            now = INK if target == self._step else FAINT  # or it is still to come
+            for words, colour, picture in (
+                (f"{camera} camera", INK, resize(pictures[camera], (PANEL, PANEL))),
+                (foreseen, now, None if imagined is None else imagined[camera]),
             ):
-                draw.text((left, 12), words, INK, _font(17))
+                draw.text((left, 12), words, colour, _font(17))
                 if picture is None:
                     draw.rectangle((left, 36, left + PANEL - 1, 35 + PANEL), outline=FAINT)
                 else:

@@ -40,7 +40,9 @@ class Lost:
     reason: str
 
 
-def run_jobs(make: Callable[[], Worker[J, R]], jobs: Sequence[J], workers: int) -> Generator[tuple[J, R | Lost], None, None]:
+def run_jobs(
+    make: Callable[[], Worker[J, R]], jobs: Sequence[J], workers: int
+) -> Generator[tuple[J, R | Lost], None, None]:
     """Do all jobs and yield each with its result as it is done, in any order.
 
     Close the iterator to stop early: the processes are ended then. Ctrl-C reaches this process alone.

@@ -156,7 +156,8 @@ class DatasetSplit:
         try:
             told = load_array(path).item()
             sentences = [str(text) for text in told["language"]["ann"]]
-            tasks = [str(name) for name in told["language"].get("task", ())] or [None] * len(sentences)
+            names = told["language"].get("task")
+            tasks = [None] * len(sentences) if names is None else [str(name) for name in names]
             spans = [(int(first), int(last)) for first, last in told["info"]["indx"]]
             windows = [
                 Window(first, last, sentence, task)
@@ -166,15 +167,20 @@ class DatasetSplit:
             raise
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise UserError(f"{path} holds no annotations as CALVIN has them ({error}): get it again") from error
-        sound = [w for w in windows if w.first <= w.last and self.episode_of(w.first) is not None]
+        sound = [w for w in windows if w.first <= w.last and self._holds(w)]
         kept = tuple(dict.fromkeys(sound))  # some official splits repeat theirs to make a number full
         for count, what in (
-            (len(windows) - len(sound), "lie outside of all episodes"),
+            (len(windows) - len(sound), "are not within one episode"),
             (len(sound) - len(kept), "are repetitions"),
         ):
             if count:
                 log.warning("%s: %d of %d annotations %s and are left out", path, count, len(windows), what)
         return kept
+
+    def _holds(self, window: Window) -> bool:
+        """Whether it lies within one episode."""
+        episode = self.episode_of(window.first)
+        return episode is not None and window.last <= self.episodes[episode, 1]
 
     def _read_scenes(self) -> dict[str, tuple[int, int]]:
         path = self.folder / SCENES

@@ -105,8 +105,14 @@ class EpisodeRecorder:
         self._encoder.add(observation)
 
     def commit(self, task: str | None = None, sentence: str | None = None) -> tuple[int, int]:
-        """Make the episode part of the dataset, annotated if it was to do something; its first and last frame."""
+        """Make the episode part of the dataset, annotated if it was to do something; its first and last frame.
+
+        Raises:
+            UserError: it has no frames, or the disk refuses.
+        """
         self._encoder.finish()
+        if not self._count:
+            raise UserError("the episode has no frames; take a step before it is kept, or discard it")
         self._writer.complete(self._key, self._count, task, sentence, self._encoder.moments.as_json())
         return self._writer.commit(self._key)
 

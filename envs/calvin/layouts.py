@@ -47,6 +47,12 @@ class Layout:
             "slider_right": ((self.right[0], 0.05, BLOCK_Z), (self.right[1], 0.12, BLOCK_Z)),
         }
 
+    def opening(self, joint: float) -> tuple[float, float]:
+        """The range of x in which the cabinet is open while the door's joint stands at `joint`."""
+        left, right = self.recess
+        door_left, door_right = self.door - joint - DOOR_WIDTH / 2, self.door - joint + DOOR_WIDTH / 2
+        return (left, door_left) if door_left - left > right - door_right else (door_right, right)
+
 
 def _sizes(small: str, middle: str, big: str) -> dict[str, str]:
     return {small: "small", middle: "middle", big: "big"}

@@ -30,11 +30,14 @@ REACH = float(np.hypot(0.316, 0.0825) + np.hypot(0.384, 0.0825) + 0.088)  # m fr
 ARM_STATE = 15  # entries of `Arm.state`
 
 
-def beyond_reach(pose: np.ndarray, base: Vector) -> float:
-    """How far a pose (6,) is beyond the length of an arm on `base`, in m; 0 where the length does not forbid it."""
+def beyond_reach(pose: np.ndarray, base: Vector, spare: float = 0.0) -> float:
+    """How far a pose (6,) is beyond the length of an arm on `base`, in m; 0 where the length does not forbid it.
+
+    spare: m of that length that shall be left.
+    """
     roll, pitch, yaw = map(float, pose[3:6])
     wrist = pose[:3] - FLANGE_TO_TCP * rotation((roll, pitch, yaw))[:, 2]
-    return max(0.0, float(np.linalg.norm(wrist - np.array(base) - (0, 0, SHOULDER))) - REACH)
+    return max(0.0, float(np.linalg.norm(wrist - np.array(base) - (0, 0, SHOULDER))) - REACH + spare)
 
 
 class ArmSetup(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import pi
 
-from envs.tabletop.solids import Joint, Link, Solid, between, box, tube
+from envs.tabletop.solids import Joint, Link, Solid, Vector, between, box, tube
 
 FINGER_ORIGIN = 0.0584  # m along the hand, where the finger joints are
 FINGER_LENGTH = 0.0964  # m
@@ -82,6 +82,11 @@ def _pad(side: int) -> tuple[Solid, ...]:
     """The soft pad inside a finger's tip, in the finger's frame."""
     y = (0.0009, 0.0055) if side > 0 else (-0.0055, -0.0009)
     return (between((-0.0105, y[0], 0.071), (0.0105, y[1], 0.096), "pad"),)
+
+
+def joint_frames() -> list[tuple[Vector, Vector]]:
+    """Origin (m) and turn (rad) of each of the arm's seven joints in the frame before; all turn about their z."""
+    return [(at, rpy) for _, at, rpy, *_ in _ARM]
 
 
 def panda_links() -> list[Link]:

@@ -47,6 +47,12 @@ def rotation(rpy: Vector) -> np.ndarray:
     )
 
 
+def fixed_angles(turn: np.ndarray) -> np.ndarray:
+    """The fixed-axis angles roll, pitch, yaw (3,) rad of a matrix (3, 3)."""
+    pitch = np.arcsin(np.clip(-turn[2, 0], -1, 1))
+    return np.array([np.arctan2(turn[2, 1], turn[2, 2]), pitch, np.arctan2(turn[1, 0], turn[0, 0])])
+
+
 @dataclass(frozen=True, eq=False)
 class Solid:
     """A convex polyhedron. points: float (V, 3), m, in its link's frame. faces: outward loops of indices into `points`.

@@ -19,11 +19,14 @@ from envs.calvin.language import sentences_for
 from envs.calvin.layouts import LAYOUTS, Layout, layout
 from envs.calvin.sequences import SINGLE_STEPS, after, start_observation, start_states
 from envs.calvin.starts import start_for
-from envs.calvin.tasks import TASKS
+from envs.calvin.tasks import TASKS, is_solved
 from envs.errors import UserError
 
 EXPERT = "envs.calvin.experts:Expert"
 ATTEMPTS = 10  # at a slot, before it is given up
+# Frames that go on after success: without them a replay, which lags a little, or whoever learns from it, stops short of
+# what counts.
+AFTERWARDS = 8
 PATIENCE = 15  # steps that a finished expert's work has to take effect
 
 
@@ -99,9 +102,9 @@ class Demonstrator:
         self._env.close()
 
     def _attempt(self, task: str, random: np.random.Generator) -> list[dict[str, np.ndarray]] | None:
-        """The observations up to the one in which the task is solved; None if it is not."""
+        """The observations until shortly after the task is solved; None if it is not."""
         robot, scene = draw_start(task, self._layout, random)
-        observation, _ = self._env.reset(options={"task": task, "robot_obs": robot, "scene_obs": scene})
+        observation, start = self._env.reset(options={"task": task, "robot_obs": robot, "scene_obs": scene})
         expert: Expert = self._expert(task, self._layout, random, noise=self.settings.noise)
         seen, left = [observation], PATIENCE
         for _ in range(SINGLE_STEPS):
@@ -109,11 +112,20 @@ class Demonstrator:
             observation, _, solved, _, _ = self._env.step(action)
             seen.append(observation)
             if solved:
-                return seen
+                break
             left -= expert.finished
             if not left:
+                return None
+        else:
+            return None
+        self._env.start_task()  # nothing more is asked for
+        for _ in range(AFTERWARDS):
+            action = expert.act(observation["robot_obs"], observation["scene_obs"])
+            observation, _, _, _, info = self._env.step(action)
+            if not is_solved(task, start, info):
                 break
-        return None
+            seen.append(observation)
+        return seen
 
     def _episode(self, task: str, sentence: str, seen: Sequence[dict[str, np.ndarray]]) -> Episode:
         frames: list[bytes] = []
@@ -141,10 +153,11 @@ def load_expert(path: str, tasks: Sequence[str] = ()) -> Any:
 def draw_start(task: str, plan: Layout, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """robot_obs (15,) and scene_obs (24,) of a start in which `task` makes sense.
 
-    Half of them are `start_for`'s, with blocks anywhere. The other half, in scene D, are built as the published
-    evaluation builds its own: one of its symbolic states, the same places for blocks, but other turns of them. The
-    evaluation's generator is seeded by the state, this one from the recording's seed, and a start that should come out
-    the same is drawn again: no start of the evaluation is ever recorded from.
+    Half of them are `start_for`'s, with arm, blocks and everything else that the task leaves open as they come. The
+    other half, in scene D, are built as the published evaluation builds its own: one of its symbolic states, the same
+    places for blocks, but other turns of them. The evaluation's generator is seeded by the state, this one from the
+    recording's seed, and a start that should come out the same is drawn again: no start of the evaluation is ever
+    recorded from.
     """
     if plan.name == "D":
         states = [state for state in start_states() if after(state, task) is not None]
@@ -153,7 +166,7 @@ def draw_start(task: str, plan: Layout, random: np.random.Generator) -> tuple[np
             for robot, scene in _starts(state, random):
                 if not np.allclose(scene, start_observation(state)[1], atol=1e-4):
                     return robot, scene
-    return start_for(task, plan, random)
+    return start_for(task, plan, random, arm_spread=1.0, vary_scene=True)
 
 
 def _starts(state: Any, random: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -37,7 +37,7 @@ from train.data.demonstrations import EXPERT, Recorded, RecordingSettings, Slot,
 
 SETTINGS = "recording.json"
 # What an episode costs, until there are some to measure
-FRAMES, FRAME_BYTES, DEPTH_BYTES, FRAME_SECONDS = 70, 35_000, 155_000, 0.013
+FRAMES, FRAME_BYTES, DEPTH_BYTES, FRAME_SECONDS = 60, 40_000, 155_000, 0.012
 MARGIN = 256 * 2**20  # bytes that stay free
 HOPELESS = 3  # slots in a row that an expert fails at before the recording stops
 LINE = 10.0  # seconds between lines where there is no terminal
@@ -263,7 +263,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("world", choices=["calvin"], help="calvin: the play table")
     add("--episodes", type=int, required=True, metavar="N", help="of each task")
-    add("--tasks", default="", help="names with commas between (default: the 12 of VideoWorld's evaluation)")
+    add("--tasks", default="", help="names with commas between, or all (default: the 12 of VideoWorld's evaluation)")
     add("--scene", default="D", help="A, B, C or D (default: %(default)s)")
     add("--out", type=Path, help="folder (default: runs/calvin-SCENE)")
     add("--workers", default=str(cores()), help="processes, or ray (default: one for each core, %(default)s)")
@@ -274,6 +274,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     layout(options.scene)
     names = [name for name in options.tasks.split(",") if name] or VIDEOWORLD_TASKS
+    names = TASKS if options.tasks == "all" else names
     options.tasks = sorted({check_task(name) for name in names}, key=TASKS.index)
     options.out = options.out or Path("runs") / f"calvin-{options.scene}"
     if options.workers != "ray":

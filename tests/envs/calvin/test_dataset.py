@@ -121,7 +121,10 @@ def test_an_official_split_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixt
         (100, 110, "do a", "a"), (105, 119, "do b", "b"), (358483, 358490, "do c", "c"),
     ]  # fmt: skip
     assert (split.scene_of(100), split.scene_of(358482), split.scene_of(500000)) == ("B", "D", None)
-    assert "1 of 5 annotations lie outside" in caplog.text and "1 of 5 annotations are repetitions" in caplog.text
+    assert (
+        "1 of 5 annotations are not within one episode" in caplog.text
+        and "1 of 5 annotations are repetitions" in caplog.text
+    )
     assert split.statistics == {} and split.embeddings == {}
 
 

@@ -97,6 +97,8 @@ def test_discarded_episodes_leave_nothing(tmp_path: Path) -> None:
             episode.add(observation)
         assert len(episode) == 3
         episode.discard()
+        with pytest.raises(UserError, match="the episode has no frames"):
+            writer.begin().commit()
         writer.skip("some-key", attempts=3)
         assert writer.keys == {"some-key"} and writer.episodes == []
     assert not list((tmp_path / "training").glob("**/*.npz"))

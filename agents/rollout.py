@@ -67,6 +67,11 @@ class Rollout:
     def open(self) -> None:
         """Take the folders; UserError if others hold them, or they are another rollout's."""
         self.folder.open()
+        if (file := self.options.json) is not None:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"cannot make the folder of --json {file} ({error.strerror}); give another") from error
         if self.options.video is not None:
             self.folder.take_films(self.options.video)
             remove_partials(self.options.video)
@@ -243,8 +248,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.films is not None and options.video is None:
         raise UserError(f"--films {options.films} has no folder to film into; give --video DIR too")
     options.films = options.films or FILMS
-    if options.json is not None and (options.json.is_dir() or not options.json.absolute().parent.is_dir()):
-        raise UserError(f"--json {options.json} is no file in a folder that is there; give another path")
+    if options.json is not None and options.json.is_dir():
+        raise UserError(f"--json {options.json} is a folder; give the path of a file")
     return options
 
 

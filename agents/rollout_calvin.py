@@ -44,7 +44,8 @@ class CalvinBenchmark:
 
     Protocol "single" is the published one of VideoWorld: chains of one task each out of twelve. An episode is one of
     the chains that CALVIN's generator makes of these tasks. Other tasks, and scenes other than D, whose fixtures and
-    blocks are elsewhere, have starts drawn from the seed. Protocol "long" is CALVIN's own: chains of five tasks.
+    blocks are elsewhere, have starts drawn from the seed (`start_for`, with lights, door, drawer and blocks as they
+    come). Protocol "long" is CALVIN's own: chains of five tasks.
 
     Attributes:
         tasks: of protocol "single". count: episodes of each of them, or chains.
@@ -187,7 +188,8 @@ class CalvinSimulation:
         if "state" in start:
             robot, scene = start_observation(start["state"])
         else:
-            robot, scene = start_for(start["task"], self._layout, np.random.default_rng(start["drawn"]))
+            random = np.random.default_rng(start["drawn"])
+            robot, scene = start_for(start["task"], self._layout, random, vary_scene=True)
         self.world.reset_to(robot, scene)
         self.steps += 1
 

@@ -79,7 +79,7 @@ def _row(name: str, attempts: Sequence[_Attempt]) -> Row:
 class Scores:
     """All figures of a rollout.
 
-    tasks: a row each, in the order they were asked for; in chains, of those that were begun. groups: the same for
+    tasks: a row each, in the order in which they first come; in chains, of those that were begun. groups: the same for
     groups of tasks. all: the sum of them. chains: shares of the chains with at least 1, 2, ... tasks solved; empty for
     episodes of one task. length: mean number of tasks solved in a row.
     """
@@ -92,8 +92,8 @@ class Scores:
 
     @classmethod
     def of(cls, results: Iterable[Result], benchmark: Benchmark) -> Scores:
-        """Count; the order of the results does not matter."""
-        results = sorted(results, key=lambda result: result.key)
+        """Count; results in the order of their episodes."""
+        results = list(results)
         attempts = [attempt for result in results for attempt in _attempts(result)]
         by_task: dict[str, list[_Attempt]] = {}
         by_group: dict[str, list[_Attempt]] = {}
@@ -116,20 +116,21 @@ class Scores:
         """For people; `published` as in `Benchmark`."""
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         table.add_column("", no_wrap=True)
-        for column in ("solved", "share", "95 %", "steps", "s", "ms", *published):
+        for column in ("solved", "share %", "95 %", "steps", "s", "ms", *published):
             table.add_column(column, justify="right", no_wrap=True)
         for part in (self.tasks, self.groups, (self.all,)):
             for row in part:
                 table.add_row(*_cells(row), *(_figure(theirs.get(row.name), 1) for theirs in published.values()))
             table.add_section()
+        legend = "steps: median where it was solved; s: an episode; ms: a decision"
         if not self.chains:
-            return Group(table)
+            return Group(table, "", legend)
         chained = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-        for column in ("chains", "solved", "share", "95 %"):
+        for column in ("chains", "solved", "share %", "95 %"):
             chained.add_column(column, justify="left" if column == "chains" else "right", no_wrap=True)
         for row in self.chains:
             chained.add_row(*_cells(row)[:4])
-        return Group(chained, f"mean length {self.length:.2f}", "", table)
+        return Group(chained, f"mean length {self.length:.2f}", "", table, "", legend)
 
     def as_json(self) -> dict[str, Any]:
         """All figures by name; what is unknown is null."""

@@ -158,9 +158,8 @@ def test_another_rollout_is_refused(robot: str, tmp_path: Path, capsys: pytest.C
         (["--missing"], "the toy is not there; buy one"),
         (["--out", "a-file"], "cannot use a-file (File exists); choose another --out"),
         (["--out", "a-file/out"], "choose another --out"),
-        (["--video", "a-file"], "choose another --video"),
-        (["--json", "."], "--json . is no file"),
-        (["--json", "nowhere/figures.json"], "--json nowhere/figures.json is no file in a folder that is there"),
+        (["--json", "."], "--json . is a folder; give the path of a file"),
+        (["--json", "a-file/figures.json"], "cannot make the folder of --json a-file/figures.json"),
         (["--checkpoint", "nowhere"], "there is no checkpoint folder nowhere; check the path"),
     ],
 )

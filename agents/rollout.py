@@ -110,7 +110,8 @@ class Rollout:
             kind = result.tasks[0] if len(result.tasks) == 1 else "", result.solved > 0
             count[kind] = count.get(kind, 0) + 1
             if count[kind] <= self.options.films and not result.reason:
-                word = "solved" if result.solved else "failed"
+                parts = {0: "failed", len(result.tasks): "solved"}
+                word = parts.get(result.solved, f"{result.solved}-of-{len(result.tasks)}")
                 chosen[result.key] = self.options.video / f"{result.key}-{word}"
         return chosen
 

@@ -20,12 +20,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
 
+from agents.commands import Parser
 from agents.contestants import HELP, Contestant, parse_contestants
 from agents.standings import Outcome, Standings, append_outcome, read_outcomes
 from envs.errors import UserError
@@ -298,15 +299,10 @@ def lock(stream: IO[str], folder: Path) -> None:
         raise UserError(f"another arena is at work in {folder}; wait for its end or choose another --out") from error
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     what = "Play a round robin between Go players and rate them."
-    parser = _Parser("python -m agents.arena", description=what, epilog=f"players: {HELP}", allow_abbrev=False)
+    parser = Parser("python -m agents.arena", description=what, epilog=f"players: {HELP}", allow_abbrev=False)
     add = parser.add_argument
     add("players", nargs="+", metavar="PLAYER")
     add("--games", type=int, default=20, help="between each two players (default: 20)")

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import choix
 import numpy as np
 
 PRIOR = 0.5  # games that either side of a pair is given as won; keeps ratings finite where one side won all
@@ -49,6 +48,8 @@ def fit(points: np.ndarray, anchor: int) -> np.ndarray:
 
     The model is that of Bradley and Terry (1952): i beats j with probability 1 / (1 + 10 ** ((elo_j - elo_i) / 400)).
     """
+    import choix  # takes a second, and intervals of shares need none of it
+
     logs = choix.ilsr_pairwise_dense(points)
     return np.asarray(SCALE * (logs - logs[anchor]))
 

@@ -46,8 +46,10 @@ class TextModel:
             raise UserError(f"no text model in {folder}: give {MINILM}, or the folder of one with its config.json")
         try:
             from transformers import AutoConfig, AutoModel, AutoTokenizer, CLIPTextModelWithProjection
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise UserError(f"sentences need the package transformers: {INSTALL}") from error
+        disable_progress_bar()  # it is read in the blink of an eye
         try:
             self._clip = AutoConfig.from_pretrained(folder, local_files_only=True).model_type.startswith("clip")
             kind: Any = CLIPTextModelWithProjection if self._clip else AutoModel

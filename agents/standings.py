@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from rich.console import Group
 from rich.table import Table
 
 from agents.elo import Rating, rate
+from agents.json_lines import append_line, read_lines
 from envs.errors import UserError
 
 
@@ -47,19 +47,7 @@ class Outcome:
 
 def read_outcomes(path: Path) -> list[Outcome]:
     """The games in a games.jsonl; a last line that was cut off is left out."""
-    if not path.is_file():
-        return []
-    outcomes = []
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines):
-        try:
-            outcomes.append(Outcome(**json.loads(line)))
-        except (ValueError, TypeError) as error:
-            if number < len(lines) - 1 and line.strip():
-                raise UserError(f"{path} is damaged in line {number + 1}; repair it or choose another --out") from error
-    if lines[-1].strip():  # killed in the middle of a line: the next one must not be glued to it
-        path.write_bytes(path.read_bytes()[: -len(lines[-1])])
-    return outcomes
+    return read_lines(path, lambda line: Outcome(**line))
 
 
 _APPENDING = threading.Lock()
@@ -67,13 +55,8 @@ _APPENDING = threading.Lock()
 
 def append_outcome(path: Path, outcome: Outcome) -> None:
     """Add a game to a games.jsonl and force it to the disk; UserError if that fails."""
-    try:
-        with _APPENDING, path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(outcome)) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; finished games are safe") from error
+    with _APPENDING:
+        append_line(path, asdict(outcome))
 
 
 @dataclass(frozen=True)

@@ -5,29 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
+from agents.commands import Parser, machine
 from envs.errors import UserError
 from envs.go.renderer import BoardGeometry
 
+__all__ = ["Parser", "benchmark", "check_states_fit", "machine", "percent", "show", "write"]
+
 Main = Callable[[Sequence[str] | None], int]
-
-
-class Parser(argparse.ArgumentParser):
-    """Mistakes become one sentence instead of a usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def count(text: str) -> int:
@@ -73,25 +66,6 @@ def check_states_fit(geometry: BoardGeometry) -> None:
     if geometry.size != 9:
         size = geometry.size
         raise UserError(f"this checkpoint plays {size}x{size}, but the states are 9x9: give a 9x9 checkpoint")
-
-
-def machine() -> dict[str, Any]:
-    """Processor, cores, torch version, date."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        models = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        name = models[0] if models else name
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "cpu": name,
-        "cores": os.cpu_count(),
-        "gpu": device,
-        "torch": torch.__version__,
-        "date": time.strftime("%Y-%m-%d"),
-    }
 
 
 def write(results: dict[str, Any], path: Path | None) -> None:

@@ -43,6 +43,9 @@ class Sampler:
     def draw(self, logits: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Logits (..., n) -> choices (...) int64 and their log probabilities (...) under `distribution`."""
         scores = self.distribution(logits)
+        if self.temperature == 0:  # what leaves nothing to chance takes no random numbers from others
+            choice = scores.argmax(-1)
+            return choice, scores.gather(-1, choice[..., None])[..., 0]
         flat = scores.flatten(0, -2).exp()
         choice = torch.multinomial(flat, 1, generator=generator).view(logits.shape[:-1])
         return choice, scores.gather(-1, choice[..., None])[..., 0]

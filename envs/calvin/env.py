@@ -138,7 +138,7 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
         wanted = as_sizes({**{"static": 200, "gripper": 84}, **(sizes or {})})
         sides = {name: wanted[name] for name in self.cameras}
         self.observation_space: spaces.Space[Observation] = _observation_space(sides, depth)
-        self.world: World = _make_world(backend, scene, sides, renderer, assets)
+        self.world: World = make_world(backend, scene, sides, renderer, assets)
         self._start: dict[str, Any] = {}
         self._steps = 0
         self._running = False
@@ -261,9 +261,10 @@ class CalvinEnv(gym.Env[Observation, np.ndarray]):
             self._viewer.show(self.world.overview(PICTURE), self.metadata["render_fps"])
 
 
-def _make_world(
+def make_world(
     backend: str, scene: str, sizes: dict[str, tuple[int, int]], renderer: str, assets: str | Path | None
 ) -> World:
+    """The world of a backend; sizes: camera -> (height, width), px. UserError where something is missing."""
     if backend == "builtin":
         return BuiltinWorld(scene, sizes, renderer=renderer, assets=assets)
     from envs.calvin.official import OfficialWorld

@@ -28,7 +28,8 @@ SOLVER_ITERATIONS = 50
 def load_pybullet() -> ModuleType:
     """The simulator's module; raises UserError with the line that installs it."""
     try:
-        import pybullet
+        with quiet(2):  # it tells when it was built
+            import pybullet
     except ImportError as error:
         raise UserError(
             "the robots' simulator is not installed: run `pip install 'videoworld-agents[robots]'`"
@@ -37,18 +38,18 @@ def load_pybullet() -> ModuleType:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what PyBullet's library prints away from stdout, which belongs to results."""
-    sys.stdout.flush()
-    kept = os.dup(1)
+def quiet(descriptor: int = 1) -> Iterator[None]:
+    """Keep what PyBullet's library prints away from stdout (1), which belongs to results, or from stderr (2)."""
+    (sys.stdout if descriptor == 1 else sys.stderr).flush()
+    kept = os.dup(descriptor)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 1)
+        os.dup2(nowhere, descriptor)
         yield
     finally:
         if os.name == "posix":
             ctypes.CDLL(None).fflush(None)  # what the library has printed may still wait in C's buffer
-        os.dup2(kept, 1)
+        os.dup2(kept, descriptor)
         os.close(kept)
         os.close(nowhere)
 

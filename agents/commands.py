@@ -1,0 +1,40 @@
+"""What command lines share: mistakes in one sentence, and the machine that figures come from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from envs.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """Mistakes become one sentence instead of a usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, GPU, torch's version, date."""
+    import torch
+
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        models = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
+        name = models[0] if models else name
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "cpu": name,
+        "cores": os.cpu_count(),
+        "gpu": device,
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }

@@ -76,6 +76,7 @@ class TerminalBoard:
 
     def _play(self) -> None:
         self._answer()
+        self._say("Type a point such as D4, or a word such as pass or undo; help lists them.", INFO)
         for line in self._lines:
             word = line.strip()
             if not word:

@@ -14,6 +14,12 @@ def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict
 
     Raises UserError where there is no checkpoint; it ends with the `cure`.
     """
+    frames = checkpoint_settings(folder, cure).get("frames")
+    return frames if isinstance(frames, dict) else {}
+
+
+def checkpoint_settings(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:
+    """Return all of the checkpoint's `config.yaml`; UserError as above."""
     path = Path(folder, "config.yaml")
     try:
         return _read(path, path.stat().st_mtime_ns)
@@ -38,5 +44,4 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
         config: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
-    frames = config.get("frames") if isinstance(config, dict) else None
-    return frames if isinstance(frames, dict) else {}
+    return config if isinstance(config, dict) else {}

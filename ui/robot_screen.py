@@ -13,7 +13,7 @@ from ui.robot_pages import InstructionPage
 from ui.robot_panel import RobotPanel, draw_action
 from ui.robot_rig import AGENT, EXPERT, YOU
 from ui.robot_session import RobotSession
-from ui.robot_strip import FutureStrip, draw_picture
+from ui.robot_strip import FutureStrip, scaled
 from ui.screen import Surroundings, draw_status
 from ui.side_panel import dots
 from ui.text_field import clipboard_text
@@ -216,7 +216,7 @@ class RobotScreen:
             if now is None:
                 draw_box(surface, rect, theme.panel, max(3, text // 2), theme.edge)
             else:
-                draw_picture(surface, now.view.pictures[camera], rect)
+                surface.blit(scaled(now.view.pictures[camera], rect.size), rect)
         scene = layout.scene
         if now is None:
             words = f"building the scene{dots(seconds)}"

@@ -14,6 +14,7 @@ from ui.theme import Theme
 from ui.widgets import draw_box, draw_text, wrap
 
 _NOTHING = "Here the frames appear that the agent foresees while it acts."
+_KEPT = 64  # frames, and pairs of them
 _LEAST = 24  # px; frames lower than that show nothing
 
 
@@ -66,6 +67,9 @@ class FutureStrip:
     def __init__(self) -> None:
         self.rect = pygame.Rect(0, 0, 0, 0)
         self.text = 14
+        # By where their pixels lie, which stays theirs as long as they are kept here.
+        self._scaled: dict[tuple[int, int, int], tuple[NDArray[np.uint8], pygame.Surface]] = {}
+        self._off: dict[tuple[int, int], tuple[Pair, float | None]] = {}
 
     def place(self, rect: pygame.Rect, text: int) -> None:
         """Take `rect`, with words `text` pixels high."""
@@ -105,14 +109,14 @@ class FutureStrip:
             upper, lower = pygame.Rect(x, top, width, height), pygame.Rect(x, below, width, height)
             for frame, place in ((pair.came, upper), (pair.foreseen, lower)):
                 if frame is not None:
-                    draw_picture(surface, frame, place)
+                    surface.blit(self._small(frame, place.size), place)
                 elif pair.came is None and place is upper:
                     continue
                 else:
                     pygame.draw.rect(surface, theme.edge, place, width=1)
             if now:
                 pygame.draw.rect(surface, theme.accent, upper.inflate(2, 2), width=2)
-            off = difference(pair)
+            off = self._difference(pair)
             if off is not None:
                 between = (x + width // 2, upper.bottom + line // 2)
                 draw_text(surface, f"off by {off:.1f}", between, small, theme.muted, anchor="center", width=width)
@@ -120,9 +124,29 @@ class FutureStrip:
                 between = (x, upper.bottom + line // 2)
                 draw_text(surface, "steps ahead", between, small, theme.muted, anchor="midleft", width=2 * width)
 
+    def _small(self, frame: NDArray[np.uint8], size: tuple[int, int]) -> pygame.Surface:
+        key = (_place(frame), *size)
+        if key not in self._scaled:
+            if len(self._scaled) >= _KEPT:
+                self._scaled.clear()
+            self._scaled[key] = frame, scaled(frame, size)
+        return self._scaled[key][1]
 
-def draw_picture(surface: pygame.Surface, picture: NDArray[np.uint8], rect: pygame.Rect) -> None:
-    """A camera's picture uint8 (H, W, 3), smoothly scaled to `rect`."""
+    def _difference(self, pair: Pair) -> float | None:
+        key = (_place(pair.came), _place(pair.foreseen))
+        if key not in self._off:
+            if len(self._off) >= _KEPT:
+                self._off.clear()
+            self._off[key] = pair, difference(pair)
+        return self._off[key][1]
+
+
+def _place(frame: NDArray[np.uint8] | None) -> int:
+    return 0 if frame is None else int(frame.ctypes.data)
+
+
+def scaled(picture: NDArray[np.uint8], size: tuple[int, int]) -> pygame.Surface:
+    """A camera's picture uint8 (H, W, 3), smoothly scaled to a width and height."""
     height, width = picture.shape[:2]
     image = pygame.image.frombuffer(np.ascontiguousarray(picture).tobytes(), (width, height), "RGB")
-    surface.blit(pygame.transform.smoothscale(image, rect.size), rect)
+    return pygame.transform.smoothscale(image, size)

@@ -19,6 +19,12 @@ def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict
 
     Raises UserError where there is no such checkpoint; where there is none at all it ends with the `cure`.
     """
+    frames = checkpoint_settings(folder, cure).get("frames")
+    return frames if isinstance(frames, dict) else {}
+
+
+def checkpoint_settings(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:
+    """Return all of the checkpoint's `config.yaml`; UserError as above."""
     path = Path(folder, "config.yaml")
     try:
         config = _read(path, path.stat().st_mtime_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +178,18 @@ class RobotAgent:
             confidence=float(sure.mean()) if sure.numel() else 1.0,
             milliseconds=1000 * (time.perf_counter() - start),
         )
+
+    def foresee(self, thought: RobotThought, changes: int) -> RobotThought:
+        """The thought with at least `changes` imagined frames; those it has stay. Its plan is not touched."""
+        seen = thought.frame[None] if thought.imagined is None else thought.imagined
+        have = 0 if thought.imagined is None else len(seen)
+        if have >= changes:
+            return thought
+        told = None
+        if self.model.world.config.instruction_dim:
+            told = torch.from_numpy(self.model.sentences([thought.instruction]))
+        further = self.model.imagine(torch.from_numpy(seen[-1:]), told, changes - have)[0].numpy()
+        return replace(thought, imagined=np.concatenate([seen[:have], further]))
 
 
 def load_robot_model(folder: str | Path) -> RobotModel:

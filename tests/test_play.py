@@ -57,7 +57,7 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["calvin"], ["'calvin'", "choose go, dream, gtp"]),
+        (["chess"], ["'chess'", "choose go, dream, gtp, calvin"]),
         (["go", "--vs", "alphago"], ["alphago", "gnugo"]),
         (["go", "--size", "nine"], ["'nine' is no whole number"]),
         (["go", "--size", "1"], ["board size 1"]),

@@ -96,6 +96,45 @@ DREAM_KEYS: tuple[Binding, ...] = (
     *_WINDOW,
 )
 
+_QUIT = "What is recorded is kept."
+
+ROBOT_KEYS: tuple[Binding, ...] = (
+    Binding("left", ("a",), "", "hand left", "Held: the hand moves, as the large picture shows it; you take over."),
+    Binding("right", ("d",), "", "hand right", "The longer it is held, the further."),
+    Binding("away", ("w",), "", "hand away", "Into the picture."),
+    Binding("near", ("s",), "", "hand nearer", "Out of the picture."),
+    Binding("up", ("r",), "", "hand up", "Raises the hand."),
+    Binding("down", ("f",), "", "hand down", "Lowers the hand."),
+    Binding("turn_left", ("j",), "", "turn left", "Turns the hand about the vertical."),
+    Binding("turn_right", ("l",), "", "turn right", "The other way round."),
+    Binding("tilt_away", ("k",), "", "tilt away", "The fingertips swing into the picture."),
+    Binding("tilt_near", ("m",), "", "tilt nearer", "The fingertips swing out of the picture."),
+    Binding("roll_left", ("u",), "", "swing left", "The fingertips swing to the left."),
+    Binding("roll_right", ("o",), "", "swing right", "The fingertips swing to the right."),
+    Binding("finely", ("left shift",), "", "finely", "Held beside the others: slow and fine."),
+    Binding("gripper", ("space",), "", "gripper", "Opens or closes it."),
+    Binding("hand_back", ("g",), "", "hand back", "Whoever acted before you took over goes on."),
+    Binding("agent", ("1",), "", "agent acts", "The checkpoint that was learned from video."),
+    Binding("expert", ("2",), "", "expert acts", "A script for each task, which knows where everything is."),
+    Binding("you", ("3",), "", "you act", "So does any of the movement keys."),
+    Binding("run", ("p",), "", "pause, go on", "When an attempt is over: on from there, with new time."),
+    Binding("next", ("right",), "", "one step", "A thirtieth of a second."),
+    Binding("faster", ("up",), "", "faster", "From a quarter of real time to as fast as it goes."),
+    Binding("slower", ("down",), "", "slower", "The other way round."),
+    Binding("new", ("n",), "", "new start", "Another one for the same task."),
+    Binding("again", ("b",), "", "same start", "The attempt begins once more."),
+    Binding("instruct", ("return", "enter"), "", "instruction", "Type what to do, or pick it from the list of tasks."),
+    Binding("paste", ("ctrl+v",), "", "paste", "Puts copied text into the instruction."),
+    Binding("scene", ("x",), "", "next scene", "The tables differ in colours and in where things are."),
+    Binding("sharpen", ("z",), "", "picture size", "Larger pictures for you; recordings have the usual ones."),
+    Binding("foresight", ("c",), "", "foresight", "How many frames the agent imagines while it acts."),
+    Binding("record", ("e",), "", "record", "Episodes go into a data set from here on, or no longer."),
+    Binding("discard", ("delete",), "", "discard", "Drops what was recorded of this attempt."),
+    Binding("leave", ("escape",), "", "back", "Closes the help, or the list of tasks."),
+    *(replace(b, word="", detail=_QUIT if b.action == "quit" else b.detail) for b in _WINDOW if b.action != "sound"),
+)
+"""Those of a robot's window; "run" and not "pause", because Space is for the hand."""
+
 
 class Chord(NamedTuple):
     """A key with what is held down beside it."""
@@ -135,7 +174,12 @@ def keys_text(binding: Binding) -> str:
 
 
 def keymap_markdown(bindings: Iterable[Binding]) -> str:
-    """Return a table as Markdown; the README carries this text."""
+    """Return a table as Markdown, without words where there are none; the README carries this text."""
+    bindings = tuple(bindings)
+    if not any(b.word for b in bindings):
+        lines = ["| key | does | |", "|---|---|---|"]
+        lines += [f"| {keys_text(b)} | {b.short} | {b.detail} |" for b in bindings]
+        return "\n".join(lines) + "\n"
     lines = ["| window | terminal | does | |", "|---|---|---|---|"]
     for b in bindings:
         lines.append(f"| {keys_text(b)} | {f'`{b.word}`' if b.word else ''} | {b.short} | {b.detail} |")

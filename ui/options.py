@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from envs.errors import UserError
+from ui.robot_speeds import SPEEDS
 
 DEFAULT_CHECKPOINT = Path(__file__).parent.parent / "assets" / "checkpoints" / "go9-small"
+ROBOT_CHECKPOINT = DEFAULT_CHECKPOINT.parent / "calvin-small"
 WORLDS = ("go",)
 
 
@@ -142,3 +144,41 @@ def gtp_parser() -> argparse.ArgumentParser:
     """Return the command line of `play.py gtp`."""
     what = "Speak GTP 2 on stdin and stdout, for Sabaki and other Go programs."
     return _Parser("play.py gtp", description=what, parents=[_player_options()], allow_abbrev=False)
+
+
+def pace(text: str) -> float:
+    """Return a speed of the robot window, infinity for "max"; argparse shows the error."""
+    found = {"max": math.inf, **{f"{speed:g}": speed for speed in SPEEDS}, **{w: s for s, w in SPEEDS.items()}}
+    if text not in found:
+        raise argparse.ArgumentTypeError(f"there is no speed {text!r}; choose 0.25, 0.5, 1, 2, 4 or max")
+    return found[text]
+
+
+def calvin_parser() -> argparse.ArgumentParser:
+    """Return the command line of `play.py calvin`."""
+    what = "Watch a robot at CALVIN's play table, steer it and record it."
+    parser = _Parser("play.py calvin", description=what, allow_abbrev=False)
+    add = parser.add_argument
+    add(
+        "--checkpoint", type=Path, metavar="FOLDER",
+        help="the trained agent (default: calvin-small, and the scripted expert where that is missing)",
+    )  # fmt: skip
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--task", metavar="NAME", help="what to do, by its name (default: open_drawer)")
+    told.add_argument("--instruction", metavar="TEXT", help="what to do, in words")
+    add("--scene", default="D", metavar="A|B|C|D", help="the table (default: D)")
+    add("--speed", type=pace, default=1.0, metavar="S", help="0.25, 0.5, 1, 2, 4 or max (default: 1, which is 30 Hz)")
+    add("--record", type=Path, metavar="FOLDER", help="the data set that every episode is recorded into")
+    add("--seed", type=whole_number, metavar="N", help="makes starts repeatable (default: another one each time)")
+    add("--assets", type=Path, metavar="PATH", help="CALVIN's own meshes: the folder data of calvin_env")
+    add(
+        "--backend", choices=("builtin", "official"), default="builtin",
+        help="official runs on the installed calvin_env (default: builtin)",
+    )  # fmt: skip
+    add(
+        "--temperature", type=temperature, default=0.0, metavar="T",
+        help="0 takes the likeliest codes, 1 draws lots by probability (default: 0)",
+    )  # fmt: skip
+    add("--replan", type=whole_number, metavar="K", help="actions between two looks of the agent (default: its plan)")
+    add("--ui", choices=("auto", "window", "terminal"), default="auto", help="there is a window only")
+    return parser

@@ -9,6 +9,7 @@ from ui.keymap import (
     DREAM_KEYS,
     GAME_KEYS,
     POINTER,
+    ROBOT_KEYS,
     START_KEYS,
     Binding,
     Chord,
@@ -19,7 +20,7 @@ from ui.keymap import (
     parse_chord,
 )
 
-TABLES = {"game": GAME_KEYS, "start": START_KEYS, "dream": DREAM_KEYS}
+TABLES = {"game": GAME_KEYS, "start": START_KEYS, "dream": DREAM_KEYS, "robot": ROBOT_KEYS}
 
 
 @pytest.mark.parametrize("bindings", TABLES.values(), ids=TABLES)
@@ -32,13 +33,13 @@ def test_keys_and_words_are_used_once(bindings: tuple[Binding, ...]) -> None:
 
 def test_what_means_the_same_has_the_same_keys_everywhere() -> None:
     keys = {binding.action: binding.keys for binding in GAME_KEYS}
-    for binding in (*START_KEYS, *DREAM_KEYS):
+    for binding in (*START_KEYS, *DREAM_KEYS, *ROBOT_KEYS):
         assert keys.setdefault(binding.action, binding.keys) == binding.keys
 
 
 def test_pygame_knows_every_key() -> None:
     pygame.display.init()  # key names need it
-    for binding in (*GAME_KEYS, *START_KEYS, *DREAM_KEYS):
+    for binding in (*GAME_KEYS, *START_KEYS, *DREAM_KEYS, *ROBOT_KEYS):
         for key in binding.keys:
             assert key in POINTER or pygame.key.key_code(parse_chord(key).key) > 0
     pygame.display.quit()

@@ -8,10 +8,7 @@ from typing import Any
 
 from envs.errors import UserError
 
-GO_AGENT, ROBOT_AGENT = (
-    "go_agent",
-    "robot_agent",
-)  # the kind of checkpoint that plays Go; those of the training stages have others
+GO_AGENT, ROBOT_AGENT = "go_agent", "robot_agent"  # kinds of checkpoints; those of the training stages have others
 
 
 def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:
@@ -19,27 +16,26 @@ def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict
 
     Raises UserError where there is no such checkpoint; where there is none at all it ends with the `cure`.
     """
-    frames = checkpoint_settings(folder, cure).get("frames")
-    return frames if isinstance(frames, dict) else {}
+    config = checkpoint_settings(folder, cure)
+    kind, frames = config.get("kind", "foreign"), config.get("frames")
+    if kind != GO_AGENT:
+        raise UserError(f"{folder} holds a {kind!r} checkpoint, not a Go agent; give another folder")
+    if not isinstance(frames, dict):
+        raise UserError(f"{Path(folder, 'config.yaml')} says nothing about frames, its end is missing; copy it anew")
+    return frames
 
 
 def checkpoint_settings(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:
-    """Return all of the checkpoint's `config.yaml`; UserError as above."""
+    """Return all that the `config.yaml` of a checkpoint of any kind says; UserError where there is none, as above."""
     path = Path(folder, "config.yaml")
     try:
-        config = _read(path, path.stat().st_mtime_ns)
+        return _read(path, path.stat().st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         inside = Path(folder, "agent")  # what a run of several stages comes to
         cure = f"did you mean {inside}?" if (inside / "config.yaml").is_file() else cure
         raise UserError(f"there is no checkpoint in {folder} (no config.yaml); {cure}") from None
     except (ValueError, OSError) as error:
         raise UserError(f"{path} cannot be read ({' '.join(str(error).split())}); copy the checkpoint anew") from error
-    kind, frames = config.get("kind", "foreign"), config.get("frames")
-    if kind != GO_AGENT:
-        raise UserError(f"{folder} holds a {kind!r} checkpoint, not a Go agent; give another folder")
-    if not isinstance(frames, dict):
-        raise UserError(f"{path} says nothing about frames, its end is missing; copy the checkpoint anew")
-    return frames
 
 
 def checkpoint_size(folder: str | Path) -> int | None:

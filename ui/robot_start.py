@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.checkpoint_config import checkpoint_settings
+from agents.checkpoint_config import ROBOT_AGENT, checkpoint_settings
 from agents.sentences import check_sentence
 from envs.calvin.layouts import layout
 from envs.calvin.tasks import check_task
@@ -53,7 +53,7 @@ def agent_of(args: argparse.Namespace, seed: int) -> tuple[Callable[[], RobotAge
         place = f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
         return None, f"There is no agent in {place}: train one (python -m train experiment=calvin-small) or {_CURE}."
     config = checkpoint_settings(folder, _CURE)
-    if config.get("kind") != "robot_agent":
+    if config.get("kind") != ROBOT_AGENT:
         raise UserError(f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a robot agent; {_CURE}")
     head = config.get("inverse_dynamics")
     steps = head.get("steps") if isinstance(head, dict) else None

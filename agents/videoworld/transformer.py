@@ -272,7 +272,8 @@ class VideoTransformer(nn.Module):
             behind = max(c.codes - 1, 0) if c.code_readout == "last" else 0  # codes that others are read from
             length = layout.prefixes[-1] + behind
             told = None if instruction is None else instruction[count:]
-            x = self.assemble(layout, self.embed_frames(ids[count:]), codes[count:], told, length)
+            given = codes[count:, : steps if behind else steps - 1]
+            x = self.assemble(layout, self.embed_frames(ids[count:]), given, told, length)
             hidden, _ = self.run(x, layout, slice(0, length))
             parts.append((self.read_codes(hidden, layout, slice(0, steps)), codes[count:]))
             ends += [self.read_outlook(hidden, layout, steps - 1)] if c.outlook else []

@@ -15,11 +15,13 @@ __all__ = ["UserError", "register_envs"]
 GO_ENV_ID = "videoworld/Go-v0"
 DREAM_GO_ENV_ID = "videoworld/DreamGo-v0"
 CALVIN_ENV_ID = "videoworld/Calvin-v0"
+RLBENCH_ENV_ID = "videoworld/RLBench-v0"
 
 _ENTRY_POINTS = {
     GO_ENV_ID: "envs.go.env:GoEnv",
     DREAM_GO_ENV_ID: "envs.dream:DreamGoEnv",
     CALVIN_ENV_ID: "envs.calvin.env:CalvinEnv",
+    RLBENCH_ENV_ID: "envs.rlbench.env:RLBenchEnv",
 }
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.errors import UserError
-from envs.tabletop.panda import panda_links
+from envs.tabletop.panda import LONG_FINGERS, Hand, panda_links
 from envs.tabletop.scene import Scene
 from envs.tabletop.solids import PALETTE, Vector, paint_atlas, rotation
 
@@ -50,11 +50,19 @@ class ArmSetup(NamedTuple):
 class Arm:
     """The arm in a scene. Poses are the tool centre point's in the world: xyz in m, fixed-axis angles xyz in rad."""
 
-    def __init__(self, scene: Scene, base: Vector, setup: ArmSetup | None = None) -> None:
-        """Put the arm on `base`: our own, or the one that `setup` names."""
-        self.scene, self.base = scene, np.array(base)
+    def __init__(
+        self,
+        scene: Scene,
+        base: Vector,
+        setup: ArmSetup | None = None,
+        *,
+        hand: Hand = LONG_FINGERS,
+        home: Sequence[float] = HOME,
+    ) -> None:
+        """Put the arm on `base`: our own with that `hand`, or the one that `setup` names. home: (7,) rad."""
+        self.scene, self.base, self.home = scene, np.array(base), tuple(home)
         if setup is None:
-            self.body = scene.add("panda", panda_links(), paint_atlas(PALETTE["white"]), at=base, fixed=True)
+            self.body = scene.add("panda", panda_links(hand), paint_atlas(PALETTE["white"]), at=base, fixed=True)
         else:
             scene.sim.setAdditionalSearchPath(str(setup.meshes))
             self.body = scene.load(setup.urdf, at=base, fixed=True)
@@ -104,7 +112,9 @@ class Arm:
 
         As in CALVIN the pose entries of the state are not used; the pose follows from the joints.
         """
-        given = np.array([*np.zeros(6), OPEN_WIDTH, *HOME, OPEN]) if state is None else np.asarray(state, np.float64)
+        given = (
+            np.array([*np.zeros(6), OPEN_WIDTH, *self.home, OPEN]) if state is None else np.asarray(state, np.float64)
+        )
         joints, finger = given[7:14], given[6] / 2
         self.gripper = CLOSED if given[14] < 0 else OPEN
         sim = self.scene.sim
@@ -162,7 +172,7 @@ class Arm:
             lowerLimits=[-7] * free,
             upperLimits=[7] * free,
             jointRanges=[7] * free,
-            restPoses=[*HOME, OPEN_WIDTH / 2, OPEN_WIDTH / 2],
+            restPoses=[*self.home, OPEN_WIDTH / 2, OPEN_WIDTH / 2],
         )
         self.move_joints(np.array(joints[:ARM_JOINTS]), gripper)
 

@@ -7,6 +7,7 @@ Joint origins, axes and limits are the manufacturer's (Denavit-Hartenberg length
 from __future__ import annotations
 
 from math import pi
+from typing import NamedTuple
 
 from envs.tabletop.solids import Joint, Link, Solid, Vector, between, box, tube
 
@@ -15,6 +16,21 @@ FINGER_LENGTH = 0.0964  # m
 TCP = 0.14  # m along the hand, between the finger tips
 FINGER_GRIP = {"stiffness": 30000.0, "damping": 1000.0, "spinning_friction": 0.1, "lateral_friction": 1.0}
 PAD_GRIP = {"spinning_friction": 0.001, "lateral_friction": 1.0}
+
+
+class Hand(NamedTuple):
+    """What may differ between hands: m along the hand; where the camera is, and how it is turned (rad).
+
+    The camera looks along its link's +y, and the link's -z is up in its picture.
+    """
+
+    finger_length: float = FINGER_LENGTH
+    tcp: float = TCP
+    camera_at: Vector = (-0.1, 0, 0)
+    camera_turn: Vector = (1.3, 0, -1.57)
+
+
+LONG_FINGERS = Hand()
 
 _HALF = pi / 2
 # name, origin of its joint in the frame before, its turn, limits (rad), mass (kg), centre of mass
@@ -70,18 +86,16 @@ def _shapes() -> dict[str, tuple[Solid, ...]]:
     }
 
 
-def _finger(side: int) -> tuple[Solid, ...]:
+def _finger(side: int, length: float) -> tuple[Solid, ...]:
     """A finger; side +1 opens along +y."""
-    body = between((-0.0105, 0.004, 0), (0.0105, 0.027, FINGER_LENGTH), "silver")
-    if side > 0:
-        return (body,)
-    return (between((-0.0105, -0.027, 0), (0.0105, -0.004, FINGER_LENGTH), "silver"),)
+    y = (0.004, 0.027) if side > 0 else (-0.027, -0.004)
+    return (between((-0.0105, y[0], 0), (0.0105, y[1], length), "silver"),)
 
 
-def _pad(side: int) -> tuple[Solid, ...]:
+def _pad(side: int, length: float) -> tuple[Solid, ...]:
     """The soft pad inside a finger's tip, in the finger's frame."""
     y = (0.0009, 0.0055) if side > 0 else (-0.0055, -0.0009)
-    return (between((-0.0105, y[0], 0.071), (0.0105, y[1], 0.096), "pad"),)
+    return (between((-0.0105, y[0], length - 0.0254), (0.0105, y[1], length - 0.0004), "pad"),)
 
 
 def joint_frames() -> list[tuple[Vector, Vector]]:
@@ -89,7 +103,7 @@ def joint_frames() -> list[tuple[Vector, Vector]]:
     return [(at, rpy) for _, at, rpy, *_ in _ARM]
 
 
-def panda_links() -> list[Link]:
+def panda_links(shape: Hand = LONG_FINGERS) -> list[Link]:
     """The arm, its hand, the fingers with their pads, the gripper camera and the tool centre point."""
     shapes = _shapes()
     links = [Link("panda_link0", shapes["panda_link0"], mass=2.9, centre=(0, 0, 0.05))]
@@ -120,8 +134,14 @@ def panda_links() -> list[Link]:
         )
         finger = f"panda_{name}finger"
         links += [
-            Link(finger, _finger(side), slide, 0.1, (0, 0.01 * side, 0.02), FINGER_GRIP),
-            Link(f"finger_{name}_tip", _pad(side), Joint(f"joint_finger_tip_{name}", finger), 0.0001, contact=PAD_GRIP),
+            Link(finger, _finger(side, shape.finger_length), slide, 0.1, (0, 0.01 * side, 0.02), FINGER_GRIP),
+            Link(
+                f"finger_{name}_tip",
+                _pad(side, shape.finger_length),
+                Joint(f"joint_finger_tip_{name}", finger),
+                0.0001,
+                contact=PAD_GRIP,
+            ),
         ]
     camera = (box((0.08, 0.025, 0.01), solid=False),)
     return [
@@ -130,8 +150,8 @@ def panda_links() -> list[Link]:
         Link(
             "gripper_cam",
             camera,
-            Joint("camera_joint", "panda_hand", at=(-0.1, 0, 0), rpy=(1.3, 0, -1.57)),
+            Joint("camera_joint", "panda_hand", at=shape.camera_at, rpy=shape.camera_turn),
             mass=0.2,
         ),
-        Link("tcp", joint=Joint("tcp_joint", "panda_hand", at=(0, 0, TCP)), mass=0.00001),
+        Link("tcp", joint=Joint("tcp_joint", "panda_hand", at=(0, 0, shape.tcp)), mass=0.00001),
     ]

@@ -32,6 +32,10 @@ PALETTE = {
     "pink": (226, 40, 206),
     "paper": (250, 250, 250),
     "pad": (52, 56, 62),
+    "teal": (38, 84, 88),
+    "cream": (238, 228, 204),
+    "brass": (190, 150, 70),
+    "green": (40, 160, 60),
 }
 
 
@@ -120,6 +124,26 @@ def tube(
     angles = 2 * np.pi * (np.arange(sides) + 0.5) / sides
     ring = np.cos(angles)[:, None] * u + np.sin(angles)[:, None] * v
     return loft(a + radius * ring, b + (radius if end_radius is None else end_radius) * ring, material, solid=solid)
+
+
+def ball(
+    centre: Sequence[float],
+    radius: float,
+    material: str = "white",
+    *,
+    sides: int = 10,
+    bands: int = 6,
+    solid: bool = True,
+) -> tuple[Solid, ...]:
+    """A ball of flat faces: bands one above the other."""
+    angles = np.linspace(-np.pi / 2, np.pi / 2, bands + 1)
+    rings = [
+        (np.add(centre, (0, 0, radius * np.sin(angle))), max(radius * np.cos(angle), 0.02 * radius)) for angle in angles
+    ]
+    return tuple(
+        tube(low, high, width, end, sides=sides, material=material, solid=solid)
+        for (low, width), (high, end) in zip(rings[:-1], rings[1:], strict=True)
+    )
 
 
 def extrude_x(profile: Sequence[tuple[float, float]], left: float, right: float, material: str) -> Solid:

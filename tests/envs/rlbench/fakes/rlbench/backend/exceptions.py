@@ -1,0 +1,9 @@
+"""RLBench's exceptions."""
+
+
+class InvalidActionError(Exception):
+    pass
+
+
+class TaskEnvironmentError(Exception):
+    pass

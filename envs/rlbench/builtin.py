@@ -36,11 +36,12 @@ class Theatre:
         self.room = build_room(self.scene)
         self.bodies: dict[str, int] = {}
         self.joints: dict[str, tuple[int, int]] = {}  # name -> body, index
+        self._links: dict[str, dict[str, int]] = {}  # thing -> its links' indices
         self._tints: dict[tuple[int, int], Colour] = {}
         for thing in task.things:
             body = self.bodies[thing.name] = self.scene.add(thing.name, thing.links, fixed=True)
             self.scene.fixed.discard(body)  # placed anew in every episode, so no picture of it may be kept
-            indices = self.scene.joints(body)
+            self._links[thing.name], indices = self.scene.links(body), self.scene.joints(body)
             for joint, hold in thing.joints.items():
                 self.joints[joint] = body, indices[joint]
                 self._hold(body, indices[joint], hold.force, hold.spring)
@@ -60,8 +61,7 @@ class Theatre:
 
     def paint(self, thing: str, link: str, colour: Colour) -> None:
         """Tint a link, 0..1."""
-        body = self.bodies[thing]
-        place = body, self.scene.links(body)[link]
+        place = self.bodies[thing], self._links[thing][link]
         if self._tints.get(place) != colour:
             self._tints[place] = colour
             self.scene.sim.changeVisualShape(*place, rgbaColor=(*colour, 1))

@@ -51,8 +51,7 @@ def meaning_of(instruction: str) -> Meaning:
     if words in meanings:
         return meanings[words]
     near = difflib.get_close_matches(words, meanings, 1, 0.5)
-    first = words_of(near and meanings[near[0]].task or task_names()[0], 0).protocol
-    hint = f"did you mean {near[0]!r}?" if near else f"say {first!r}"
+    hint = f"did you mean {near[0]!r}?" if near else f"say {words_of(task_names()[0]).protocol!r}"
     raise UserError(f"instruction {instruction!r} asks for no known task; {hint}")
 
 

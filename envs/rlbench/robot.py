@@ -83,8 +83,10 @@ class Robot:
         """
         start = self.tip if command.kind == "pose" else self._leashed()
         position, turn = start.position + command.move, matrix_of(command.turn) @ start.turn
-        rounds = ROUNDS if command.kind == "delta" else 10 * ROUNDS
-        joints, left = towards(self._joints, position, turn @ FRAME, BASE, TOOL, HOME, rounds)
+        for rounds in (ROUNDS, 10 * ROUNDS):  # few do for small steps
+            joints, left = towards(self._joints, position, turn @ FRAME, BASE, TOOL, HOME, rounds)
+            if left <= EXACT:
+                break
         trouble = None
         if left > EXACT:
             place = ", ".join(f"{value:.3g}" for value in position)

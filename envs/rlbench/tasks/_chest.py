@@ -20,7 +20,7 @@ TRAVEL = 0.20  # m
 STICKS_OUT = 0.055  # m; the knobs from the drawers' fronts
 KNOB = 0.009  # m; half of a knob's side
 LEAN = radians(48)  # of the hand from the vertical, towards the drawers
-PLACE = Place(x=(0.20, 0.34), y=(0.06, 0.18), yaw=radians(22.5), heading=radians(60))
+PLACE = Place(x=(0.34, 0.44), y=(0.10, 0.20), yaw=radians(22.5), heading=radians(78))
 
 
 def joint_of(variation: int) -> str:

@@ -14,6 +14,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,15 +124,20 @@ def _compare_one(source: Source, found: Found | None, name: str, part: type) -> 
     if issubclass(part, Exception):
         yield f"except {name}", _trouble_with_exception(source, found)
         return
-    wanted = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
-    assert isinstance(wanted, ast.ClassDef)
-    for member in wanted.body:
+    for member in _parsed(part).body:
         if isinstance(member, ast.FunctionDef):
             yield _spelled(name, member), _trouble_with_call(source, found, member)
         elif isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
             attribute = member.target.id
             there = found is not None and attribute in _attributes(source, found)
             yield f"{name}.{attribute}", "" if there else "no such attribute"
+
+
+@cache
+def _parsed(part: type) -> ast.ClassDef:
+    wanted = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
+    assert isinstance(wanted, ast.ClassDef)
+    return wanted
 
 
 def _trouble_with_exception(source: Source, found: Found | None) -> str:

@@ -54,7 +54,7 @@ def begun(make: Make, task: str = "close_microwave", **settings: Any) -> Officia
 
 
 def moves(sim: Any) -> list[np.ndarray]:
-    return [call[1] for call in sim.calls if call[0] == "step"] if sim.calls else []
+    return [call[1] for call in sim.calls if call[0] == "step"]
 
 
 # What is observed
@@ -82,7 +82,7 @@ def test_an_episode_is_seen_as_the_contract_says(make: Make) -> None:
 
 def test_only_what_is_asked_for_is_drawn(make: Make, sim: Any) -> None:
     world = begun(make, depth=False, renderer="opengl")
-    environment = sim.calls[0]
+    environment = sim.calls[0][1]
     front, overhead = environment.obs_config.front_camera, environment.obs_config.overhead_camera
     assert front.rgb and not front.depth and not front.mask and not front.point_cloud
     assert front.image_size == (16, 12), "RLBench wants the width first"
@@ -117,7 +117,7 @@ def test_states_of_a_task_have_one_length(make: Make) -> None:
 @pytest.mark.parametrize(("arm", "mode"), [("ik", "EndEffectorPoseViaIK"), ("planning", "EndEffectorPoseViaPlanning")])
 def test_commands_become_rlbenchs_actions(make: Make, sim: Any, arm: str, mode: str) -> None:
     world = begun(make, arm=arm)
-    assert type(sim.calls[0].action_mode.arm_action_mode).__name__ == mode
+    assert type(sim.calls[0][1].action_mode.arm_action_mode).__name__ == mode
     before = world.states()["gripper_pose"]
     world.act(Command("pose", np.array([0.01, 0, -0.02]), -3 * SIDEWAYS, CLOSED))
     (action,) = moves(sim)

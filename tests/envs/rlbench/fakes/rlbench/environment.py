@@ -28,7 +28,7 @@ class Environment:
     ):
         self.action_mode, self.obs_config, self.headless = action_mode, obs_config, headless
         self._launched = False
-        sim.calls.append(self)
+        sim.calls.append(("Environment", self))
 
     def launch(self):
         print("[CoppeliaSim:loadinfo]   done.")

@@ -7,7 +7,7 @@ import numpy as np
 from envs.rlbench.world import CAMERAS
 from envs.tabletop.camera import Camera, GripperCamera, StaticCamera
 from envs.tabletop.scene import Scene
-from envs.tabletop.solids import Link, between, paint_atlas
+from envs.tabletop.solids import Link, Vector, between, paint_atlas
 
 TOP = 0.75  # m; the table's
 TABLE = ((-0.50, -0.55), (1.11, 0.555))  # m; corners of its top
@@ -15,7 +15,7 @@ WOOD = (205, 167, 90)
 FAR = 4.5  # m; nothing is seen beyond
 GRIP = {"lateral_friction": 0.8}
 # Camera -> where it stands, which way it looks, what is up for it, its fov in degrees.
-_VIEWS = {
+_VIEWS: dict[str, tuple[Vector, Vector, Vector, float]] = {
     "front": ((1.35, 0.0, 1.58), (-0.906, 0.0, -0.423), (0.0, 0.0, 1.0), 40),
     "left_shoulder": ((-0.175, 0.20, 1.98), (0.416, -0.073, -0.906), (1.0, 0.0, 0.0), 40),
     "right_shoulder": ((-0.175, -0.20, 1.98), (0.416, 0.073, -0.906), (1.0, 0.0, 0.0), 40),
@@ -49,8 +49,8 @@ def make_camera(name: str, size: tuple[int, int], body: int, link: int) -> Camer
     if name == "wrist":
         return GripperCamera(name, width, height, fov=WRIST_FOV, near=0.01, far=FAR, body=body, link=link)
     eye, forward, up, fov = _VIEWS[name]
-    target = tuple(map(float, np.add(eye, forward)))
-    return StaticCamera(name, width, height, fov=fov, near=0.01, far=FAR, eye=eye, target=target, up=up)
+    x, y, z = map(float, np.add(eye, forward))
+    return StaticCamera(name, width, height, fov=fov, near=0.01, far=FAR, eye=eye, target=(x, y, z), up=up)
 
 
 assert {*_VIEWS, "wrist"} == set(CAMERAS)

@@ -57,10 +57,10 @@ class Arm:
         setup: ArmSetup | None = None,
         *,
         hand: Hand = LONG_FINGERS,
-        home: Sequence[float] = HOME,
+        home: Sequence[float] | np.ndarray = HOME,
     ) -> None:
         """Put the arm on `base`: our own with that `hand`, or the one that `setup` names. home: (7,) rad."""
-        self.scene, self.base, self.home = scene, np.array(base), tuple(home)
+        self.scene, self.base, self.home = scene, np.array(base), tuple(map(float, home))
         if setup is None:
             self.body = scene.add("panda", panda_links(hand), paint_atlas(PALETTE["white"]), at=base, fixed=True)
         else:

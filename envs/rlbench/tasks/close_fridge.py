@@ -18,6 +18,7 @@ SPLIT = 0.20  # m; where the lower door ends and the upper one begins
 WALL, THICK = 0.02, 0.028  # m; walls, doors
 FRONT, HINGE = -DEPTH / 2, WIDTH / 2
 OPEN = (1.0, 1.5)  # rad
+TINT = (0.66, 0.84, 0.90, 1.0)  # so that the white arm can be told from it
 
 
 def _casing() -> Link:
@@ -43,6 +44,7 @@ def _casing() -> Link:
             *shelves,
             *food,
         ),
+        colour=TINT,
     )
 
 
@@ -63,6 +65,7 @@ def _door(name: str, low: float, high: float) -> Link:
         Joint(f"{name}_joint", "fridge", "revolute", at=(FRONT, HINGE, 0), axis=(0, 0, -1), limits=(0.0, 1.9)),
         mass=0.8,
         centre=(-THICK / 2, -WIDTH / 2, middle),
+        colour=TINT,
     )
 
 
@@ -70,7 +73,7 @@ class CloseFridge(Task):
     """One variation; solved when the upper door has moved by 30 degrees."""
 
     name = "close_fridge"
-    place = Place(x=(0.16, 0.28), y=(0.08, 0.18), yaw=pi / 4, heading=radians(95))
+    place = Place(x=(0.16, 0.28), y=(0.08, 0.18), yaw=pi / 4, heading=radians(112))
     words = (
         Words(
             "close fridge",

@@ -68,7 +68,7 @@ class CloseMicrowave(Task):
     """One variation; solved when the door has moved by 40 degrees."""
 
     name = "close_microwave"
-    place = Place(x=(0.16, 0.30), y=(0.06, 0.18), yaw=pi / 8, heading=radians(100))
+    place = Place(x=(0.16, 0.30), y=(0.06, 0.18), yaw=pi / 8, heading=radians(108))
     words = (
         Words(
             "close microwave",

@@ -14,7 +14,6 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,7 +132,6 @@ def _compare_one(source: Source, found: Found | None, name: str, part: type) -> 
             yield f"{name}.{attribute}", "" if there else "no such attribute"
 
 
-@cache
 def _parsed(part: type) -> ast.ClassDef:
     wanted = ast.parse(textwrap.dedent(inspect.getsource(part))).body[0]
     assert isinstance(wanted, ast.ClassDef)
@@ -263,4 +261,4 @@ def main(arguments: Sequence[str] | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(None))

@@ -14,6 +14,7 @@ import pytest
 from benchmarks import rlbench_signatures
 from envs.errors import UserError
 from envs.rlbench import official_install, official_simulator
+from envs.rlbench.env import RLBenchEnv
 from envs.rlbench.official import LEAD, OfficialWorld, SimulatorError, conjugate, times, unit
 from envs.rlbench.world import CLOSED, OPEN, STATES, Command, World
 from tests.envs.rlbench.fake_rlbench import FAKES, coppeliasim, forget, installed
@@ -367,6 +368,23 @@ def test_unknown_choices_are_named(make: Make, choice: dict[str, str]) -> None:
 def test_rotations() -> None:
     assert times(SIDEWAYS, conjugate(SIDEWAYS)) == pytest.approx(STILL)
     assert unit(np.array([0, 0, 0, -2])) == pytest.approx(STILL)
+
+
+def test_the_environment_runs_on_it(sim: Any) -> None:
+    env = RLBenchEnv(task="open_drawer", backend="official", max_steps=20)
+    observation, info = env.reset(seed=4)
+    assert observation in env.observation_space and info["instruction"] == info["descriptions"][0]
+    observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
+    assert observation in env.observation_space and not (reward or terminated or truncated)
+    sim.crash_in.add("step")
+    with pytest.raises(SimulatorError):
+        env.step(env.action_space.sample())
+    sim.crash_in.clear()
+    env.reset(seed=4)
+    sim.solved_at = 1
+    assert env.step(env.action_space.sample())[1:4] == (1.0, True, False)
+    env.close()
+    assert sim.running == 0
 
 
 # Installation

@@ -27,6 +27,7 @@ JOINTS = {
     "close_box": (["box_joint"], 2.55, 2.65),
     "close_drawer": ([f"{name}_drawer_joint" for name in ("bottom", "middle", "top")], 0.05, 0.07),
     "close_fridge": (["top_joint"], np.radians(28), np.radians(32)),
+    "close_laptop_lid": (["lid_joint"], 1.74, 1.84),
     "close_microwave": (["microwave_door_joint"], np.radians(38), np.radians(42)),
     "lamp_on": (["button_joint"], 0.002, 0.005),
     "open_drawer": ([f"{name}_drawer_joint" for name in ("bottom", "middle", "top")], 0.14, 0.16),

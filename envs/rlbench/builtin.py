@@ -92,11 +92,12 @@ class Theatre:
         """Whether the arm can go the first waypoints of the script, as it is without noise."""
         see = Situation(self.task.things, variation, np.random.default_rng(0), 0.0)
         see.look(self.states())
-        joints: np.ndarray | None = HOME
+        joints = HOME
         for waypoint in islice(self.task.script(see), self.task.checked):
-            joints = reaches(waypoint.pose[:3], as_turn(waypoint.pose[3:]), joints)
-            if joints is None:
+            found = reaches(waypoint.pose[:3], as_turn(waypoint.pose[3:]), joints)
+            if found is None:
                 return False
+            joints = found
         return True
 
     def _hold(self, body: int, joint: int, force: float, spring: bool) -> None:

@@ -138,6 +138,9 @@ class InverseDynamicsStage:
         check_frames(config, "tokenizer", "dynamics", self.name)
         self.train = config.data.video("train")
         self.validation = config.data.video("validation")
+        # Labels are read from the data when they are first asked for: now, not in the minutes of the training
+        self.train.sample_labelled(generator(config.seed, 0, 0, 0), 1, config.labels)
+        self.validation.sweep(1)
         dynamics, actions = load_dynamics(config.inputs), config.data.actions
         model: Learner
         if isinstance(config.model, InverseMotionConfig):

@@ -164,7 +164,7 @@ def calvin_parser() -> argparse.ArgumentParser:
         help="the trained agent (default: calvin-small, and the scripted expert where that is missing)",
     )  # fmt: skip
     told = parser.add_mutually_exclusive_group()
-    told.add_argument("--task", metavar="NAME", help="what to do, by its name (default: open_drawer)")
+    told.add_argument("--task", metavar="NAME", help="what to do, by its name (default: turn_on_lightbulb)")
     told.add_argument("--instruction", metavar="TEXT", help="what to do, in words")
     add("--scene", default="D", metavar="A|B|C|D", help="the table (default: D)")
     add("--speed", type=pace, default=1.0, metavar="S", help="0.25, 0.5, 1, 2, 4 or max (default: 1, which is 30 Hz)")

@@ -21,7 +21,7 @@ from ui.robot_session import RobotSession, Setup
 if TYPE_CHECKING:
     from agents.robot_agent import RobotAgent
 
-DEFAULT_TASK = "open_drawer"
+DEFAULT_TASK = "turn_on_lightbulb"
 ROLLOUT = "python -m agents.rollout calvin --checkpoint FOLDER"
 _CURE = "give an agent's folder with --checkpoint FOLDER"
 

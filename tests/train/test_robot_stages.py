@@ -13,10 +13,12 @@ import torch
 
 from agents import sentences
 from agents.robot_agent import RobotAgent
+from agents.videoworld.config import InverseMotionConfig, WorldConfig
 from envs.errors import UserError
 from tests.calvin_data import record
 from train.__main__ import main
 from train.data.robot_video import RobotVideo, RobotVideoConfig
+from train.inverse_dynamics import InverseDynamicsStage, InverseDynamicsStageConfig
 from train.stages import Inputs
 from train.world import Watched, WorldStage, WorldStageConfig
 
@@ -97,8 +99,6 @@ def test_the_same_command_goes_on(run: Path, capsys: pytest.CaptureFixture[str])
 def test_the_world_stage_sees_frames_and_sentences_and_nothing_else(run: Path, tmp_path: Path) -> None:
     """With every action, state and task's name taken out of the data set, it sees and learns the same."""
     inputs = Inputs(tokenizer=str(run / "run/tokenizer/checkpoint"), dynamics=str(run / "run/dynamics/checkpoint"))
-    from agents.videoworld.config import WorldConfig
-
     model = WorldConfig.preset("tiny", code_readout="last", instruction_dim=8)
 
     def learned(folder: Path) -> tuple[Watched, float]:
@@ -129,6 +129,10 @@ def test_the_world_stage_sees_frames_and_sentences_and_nothing_else(run: Path, t
     assert torch.equal(seen.instructions, seen_bare.instructions)
     with pytest.raises(UserError, match="has no rel_actions"):
         RobotVideo(config(tmp_path), "train").sample_labelled(np.random.default_rng(0), 4, 10)
+    with pytest.raises(UserError, match="has no rel_actions"):  # at once, not when the training has begun
+        InverseDynamicsStage(
+            InverseDynamicsStageConfig(data=config(tmp_path), inputs=inputs, model=InverseMotionConfig())
+        )
 
 
 def test_labels_are_mean_actions_and_as_few_as_asked_for(run: Path) -> None:

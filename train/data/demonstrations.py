@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,12 +22,16 @@ from envs.calvin.starts import start_for
 from envs.calvin.tasks import TASKS, is_solved
 from envs.errors import UserError
 
+if TYPE_CHECKING:
+    from agents.robot_agent import RobotAgent
+
 EXPERT = "envs.calvin.experts:Expert"
 ATTEMPTS = 10  # at a slot, before it is given up
 # Frames that go on after success: without them a replay, which lags a little, or whoever learns from it, stops short of
 # what counts.
 AFTERWARDS = 8
 PATIENCE = 15  # steps that a finished expert's work has to take effect
+ASTRAY = 120  # steps that an agent acts before its expert, at most
 
 
 class Expert(Protocol):
@@ -45,7 +49,9 @@ class RecordingSettings:
     """What an episode depends on, besides its slot.
 
     scene: A to D. seed: of everything random. noise: of the expert's movements; 0 is the straight script. depth:
-    whether to keep what the cameras measured. expert: MODULE:CLASS that makes experts.
+    whether to keep what the cameras measured. expert: MODULE:CLASS that makes experts. agent: folder of a robot agent
+    that acts first, for a while; the expert then demonstrates the task from wherever the agent has got, which is what
+    learning from the expert's own videos alone never shows (as DAgger, Ross et al. 2011). "": the expert begins.
     """
 
     scene: str = "D"
@@ -53,6 +59,7 @@ class RecordingSettings:
     noise: float = 1.0
     depth: bool = False
     expert: str = EXPERT
+    agent: str = ""
 
 
 class Slot(NamedTuple):
@@ -80,9 +87,10 @@ class Demonstrator:
     """Records episodes, one after the other, in one environment."""
 
     def __init__(self, settings: RecordingSettings) -> None:
-        """Start the simulation; raises UserError where it is not installed, or there is no such expert."""
+        """Start the simulation; raises UserError where it is not installed, or there is no such expert or agent."""
         self.settings, self._layout = settings, layout(settings.scene)
         self._expert = load_expert(settings.expert)
+        self._agent = load_agent(settings.agent) if settings.agent else None
         self._env = CalvinEnv(scene=settings.scene, depth=settings.depth)
 
     def record(self, slot: Slot) -> Recorded:
@@ -105,6 +113,12 @@ class Demonstrator:
         """The observations until shortly after the task is solved; None if it is not."""
         robot, scene = draw_start(task, self._layout, random)
         observation, start = self._env.reset(options={"task": task, "robot_obs": robot, "scene_obs": scene})
+        if self._agent is not None:
+            # A child's numbers: what the expert draws is the same with and without an agent
+            led = self._lead(self._agent, task, random.spawn(1)[0], observation)
+            if led is None:
+                return None
+            observation, start = led, self._env.start_task(task)
         expert: Expert = self._expert(task, self._layout, random, noise=self.settings.noise)
         seen, left = [observation], PATIENCE
         for _ in range(SINGLE_STEPS):
@@ -127,6 +141,19 @@ class Demonstrator:
             seen.append(observation)
         return seen
 
+    def _lead(
+        self, agent: RobotAgent, task: str, random: np.random.Generator, observation: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray] | None:
+        """The observation after a random number of an agent's steps; None if they solve the task."""
+        sentences = sentences_for(task)
+        agent.reset(sentences[int(random.integers(len(sentences)))], seed=int(random.integers(2**62)))
+        for _ in range(int(random.integers(1, ASTRAY + 1))):
+            action = agent.act({camera: observation[f"rgb_{camera}"] for camera in agent.model.canvas.shapes})
+            observation, _, solved, _, _ = self._env.step(action)
+            if solved:
+                return None
+        return observation
+
     def _episode(self, task: str, sentence: str, seen: Sequence[dict[str, np.ndarray]]) -> Episode:
         frames: list[bytes] = []
         encoder = EpisodeEncoder(frames.append, depth=self.settings.depth)
@@ -148,6 +175,16 @@ def load_expert(path: str, tasks: Sequence[str] = ()) -> Any:
         return getattr(found, name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"there is no expert {path!r} ({error}); give MODULE:CLASS") from error
+
+
+def load_agent(folder: str) -> RobotAgent:
+    """A checkpoint's robot agent, which samples its codes, so that it errs in more ways than one. Raises UserError."""
+    import torch
+
+    from agents.robot_agent import RobotAgent
+
+    torch.set_num_threads(1)  # seeds repeat, and the workers are what runs side by side
+    return RobotAgent.load(folder, temperature=1.0)
 
 
 def draw_start(task: str, plan: Layout, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from agents.checkpoint_config import checkpoint_settings
 from envs.calvin.dataset_files import SPLITS
 from envs.calvin.dataset_writer import DatasetWriter
 from envs.calvin.layouts import layout
@@ -50,7 +51,9 @@ class Recording:
         """Open the folder; raises UserError if it holds something else or is in use."""
         self.out: Path = options.out
         self.tasks: list[str] = options.tasks
-        self.settings = RecordingSettings(options.scene, options.seed, options.noise, options.depth, EXPERT)
+        self.settings = RecordingSettings(
+            options.scene, options.seed, options.noise, options.depth, EXPERT, options.agent
+        )
         self.slots = [Slot(task, number) for number in range(options.episodes) for task in self.tasks]
         self.validation: float = options.validation
         load_expert(self.settings.expert, self.tasks)
@@ -154,12 +157,12 @@ class Recording:
         told = json.loads(
             json.dumps({"tasks": self.tasks, "validation": self.validation, **vars(self.settings)})
         )  # as it comes back from a file
-        path = self.out / SETTINGS
+        path, defaults = self.out / SETTINGS, vars(RecordingSettings())
         try:
             if path.exists():
                 before = json.loads(path.read_bytes())
                 for key, value in told.items():
-                    if before.get(key) != value:
+                    if before.get(key, defaults.get(key)) != value:
                         raise UserError(
                             f"{self.out} holds a recording with {key} {_list(before.get(key))}, not {_list(value)}; "
                             "choose another --out"
@@ -270,6 +273,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of starts, movements and sentences (default: %(default)s)")
     add("--noise", type=float, default=1.0, help="how much the experts' movements vary; 0: not (default: 1)")
     add("--validation", type=float, default=0.1, metavar="SHARE", help="of the episodes (default: %(default)s)")
+    add("--agent", default="", metavar="CHECKPOINT", help="a robot agent that acts first, so that experts begin where "
+        "it errs")  # fmt: skip
     add("--depth", action="store_true", help="keep depth too; frames are five times as large")
     options = parser.parse_args(arguments)
     layout(options.scene)
@@ -281,6 +286,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         if not options.workers.isdigit() or int(options.workers) < 1:
             raise UserError(f"--workers is {options.workers}; give 1 or more, or ray")
         options.workers = int(options.workers)
+    if options.agent:
+        checkpoint_settings(options.agent)
     for name, least in (("episodes", 1), ("seed", 0)):
         if getattr(options, name) < least:
             raise UserError(f"--{name} is {getattr(options, name)}; give {least} or more")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import numpy as np
 from envs.calvin.dataset import open_split
 from envs.errors import UserError
 from envs.files import replace_bytes
-from train.data.robot_cache import CachedFrames, progress
+from train.data.robot_cache import CHUNK, CachedFrames, progress
 from train.data.robot_clips import RobotClips, RobotDataConfig, VideoClips, open_parts
 
 KEYS = ("rel_actions", "robot_obs", "scene_obs")
@@ -90,11 +92,16 @@ def _table(part: CachedFrames, cache: str) -> dict[str, np.ndarray]:
     except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile):
         pass
     table: dict[str, list[np.ndarray]] = {name: [] for name in KEYS}
-    with progress(f"labels of {part.folder}", len(numbers)) as advance:
-        for number in numbers:
-            for name, value in split.frame(int(number), KEYS).items():
-                table[name].append(value.astype(np.float32))
-            advance(1)
+
+    def read(start: int) -> list[dict[str, np.ndarray]]:
+        return [split.frame(int(number), KEYS) for number in numbers[start : start + CHUNK]]
+
+    with progress(f"labels of {part.folder}", len(numbers)) as advance, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for frames in pool.map(read, range(0, len(numbers), CHUNK)):
+            for frame in frames:
+                for name, value in frame.items():
+                    table[name].append(value.astype(np.float32))
+            advance(len(frames))
     made = {"numbers": numbers, **{name: np.stack(values) for name, values in table.items()}}
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **made)

@@ -24,7 +24,8 @@ from envs.calvin.layouts import LAYOUTS
 from envs.calvin.sequences import VIDEOWORLD_TASKS, start_observation, start_states
 from envs.errors import UserError
 from tests.calvin_data import observations
-from train.data import crew, robot_episodes
+from tests.robots import tiny_robot
+from train.data import crew, demonstrations, robot_episodes
 from train.data.crew import record_slots
 from train.data.demonstrations import AFTERWARDS, ATTEMPTS, Recorded, RecordingSettings, Slot, draw_start
 from train.data.robot_episodes import main
@@ -104,6 +105,22 @@ def test_workers_that_are_killed_are_replaced_and_the_bytes_are_the_same(
     both = contents(recorded), contents(tmp_path / "out")
     assert both[0].pop("recording.json") != both[1].pop("recording.json")  # another expert
     assert both[0] == both[1]
+
+
+def test_experts_take_over_from_an_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pybullet", reason="the simulator (extra robots) is not installed")
+    robot, scene = draw_start("turn_on_led", LAYOUTS["D"], np.random.default_rng(0))
+    monkeypatch.setattr(robot_episodes, "EXPERT", BUTTON)
+    monkeypatch.setattr(demonstrations, "draw_start", lambda *_: (robot, scene))
+    words = ("--workers", "1", "--validation", "0")
+    led = ("--agent", str(tiny_robot(tmp_path / "tiny")))
+    assert run(tmp_path / "out", *words, *led, tasks="turn_on_led", episodes=2) == 0
+    split = open_split(tmp_path / "out")
+    for window in split.windows:
+        frames = split.frames(window.first, window.last, ["scene_obs", "robot_obs"])
+        assert 0.01 < np.linalg.norm(frames["robot_obs"][0, :3] - robot[:3])  # m that it has wandered off
+        assert frames["scene_obs"][0, 5] == 0 and frames["scene_obs"][-1, 5] == 1
+    assert run(tmp_path / "out", *words, tasks="turn_on_led", episodes=2) == 2
 
 
 @pytest.mark.slow
@@ -252,6 +269,7 @@ def test_failures_are_counted_and_a_hopeless_expert_ends_it(tmp_path: Path, caps
         (["--episodes", "0"], "--episodes is 0; give 1 or more"),
         (["--validation", "1"], "--validation is 1.0; give a share"),
         (["--noise", "-1"], "--noise is -1.0; give 0 or more"),
+        (["--agent", "nowhere"], "there is no checkpoint in nowhere (no config.yaml); give its folder"),
         (["--speed", "2"], "unrecognized arguments: --speed 2; see"),
     ],
 )

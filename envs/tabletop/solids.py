@@ -138,7 +138,8 @@ def ball(
     """A ball of flat faces: bands one above the other."""
     angles = np.linspace(-np.pi / 2, np.pi / 2, bands + 1)
     rings = [
-        (np.add(centre, (0, 0, radius * np.sin(angle))), max(radius * np.cos(angle), 0.02 * radius)) for angle in angles
+        (np.add(centre, (0, 0, radius * np.sin(angle))).tolist(), max(radius * np.cos(angle), 0.02 * radius))
+        for angle in angles
     ]
     return tuple(
         tube(low, high, width, end, sides=sides, material=material, solid=solid)

@@ -64,7 +64,7 @@ class CalvinBenchmark:
     language: str = "protocol"
     seed: int = 0
 
-    name = "calvin"
+    name = world = "calvin"
     hz = CONTROL_HZ
 
     def __post_init__(self) -> None:

@@ -85,7 +85,11 @@ class RobotModel(nn.Module):
         else:
             assert following is not None
             codes = dynamics.encode(torch.stack([frames, following], 1))[:, 0]
-        return self.inverse_dynamics.actions(dynamics.net.vectors(codes)), seen.code_logprobs[:, 0].exp(), following
+        return (
+            self.inverse_dynamics.actions(dynamics.net.vectors(codes), frames),
+            seen.code_logprobs[:, 0].exp(),
+            following,
+        )
 
     @torch.inference_mode()
     def imagine(self, frames: Tensor, instructions: Tensor | None, changes: int) -> Tensor:

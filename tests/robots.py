@@ -50,7 +50,7 @@ def tiny_robot_model(seed: int = 0, sentences: Sequence[str] = SENTENCES) -> Rob
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.3)
     assert isinstance(dynamics.net, MotionCodes)
-    head = InverseMotion(InverseMotionConfig.preset("tiny", steps=STEPS, numbers=4))
+    head = InverseMotion(InverseMotionConfig.preset("tiny", steps=STEPS, numbers=4, frame_size=size))
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     vectors = np.random.default_rng(seed).normal(size=(len(sentences), 8)).astype(np.float32)

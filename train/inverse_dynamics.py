@@ -105,12 +105,14 @@ class MotionLearner(Learner):
             raise UserError(f"codes of readout {dynamics.config.readout!r} tell of no motion: train dynamics of motion")
         self.dynamics = frozen(dynamics)
         numbers = dynamics.n_codes * len(dynamics.config.levels)
-        self.head: InverseMotion = InverseMotion(replace(config, numbers=numbers))
+        self.head: InverseMotion = InverseMotion(
+            replace(config, numbers=numbers, frame_size=dynamics.config.frame_size)
+        )
 
     def logits(self, frames: Tensor) -> Tensor:
         """The mean action of the first change: (B, 7)."""
         assert isinstance(self.dynamics.net, MotionCodes)
-        return self.head(self.dynamics.net.vectors(self.dynamics.encode(frames[:, :2])[:, 0]))
+        return self.head(self.dynamics.net.vectors(self.dynamics.encode(frames[:, :2])[:, 0]), frames[:, 0])
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Smooth L1 of the motions and cross-entropy of the gripper, as published."""
@@ -121,7 +123,7 @@ class MotionLearner(Learner):
         return motion + 0.1 * gripper, {"motion_loss": motion.detach(), "gripper_loss": gripper.detach()}
 
     def figures(self, said: Tensor, done: Tensor) -> dict[str, float]:
-        """motion_r2: share of the motions' variance that the codes explain; gripper_accuracy: of its commands."""
+        """motion_r2: share of the motions' variance that is explained; gripper_accuracy: of its commands."""
         rest = (said[..., :6] - done[..., :6]).square().mean()
         whole = (done[..., :6] - done[..., :6].mean(0)).square().mean()
         right = (said[..., 6] > 0) == (done[..., 6] > 0)

@@ -290,16 +290,25 @@ class InverseDynamicsConfig(ModelConfig):
 
 
 @dataclass(frozen=True)
-class InverseMotionConfig(ModelConfig):
+class InverseMotionConfig(FrameConfig):
     """Numbers of the head that turns motion codes into a robot's actions."""
 
     width: int = 256  # of the two hidden layers
+    look: int = 32  # channels of the first layer that looks at the frame; 0: it is not looked at
+    dropout: float = 0.3  # of what was seen in the frame: labels are few
     steps: int = 4  # equal actions that make a change
     # Set from the dynamics model:
+    frame_size: int | tuple[int, int] = (96, 144)
     numbers: int = 8  # of a change's code vectors
 
+    def check(self) -> None:
+        """Raise ValueError for numbers that do not fit together."""
+        self.check_squares(8)
+        require(self.look >= 0, f"look is {self.look}; give 0 for a head that does not look at the frame, or more")
+        require(0 <= self.dropout < 1, f"dropout is {self.dropout}; give at least 0 and less than 1")
+
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "tiny": {"width": 32},
+        "tiny": {"width": 32, "look": 8},
         "small": {},
         "base": {"width": 512},
         "paper": {"width": 512},

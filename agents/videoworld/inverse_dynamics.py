@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.videoworld.config import InverseDynamicsConfig, InverseMotionConfig
+from agents.videoworld.layers import to_float
 from agents.videoworld.transformer import split_digits
 
 
@@ -59,27 +60,39 @@ class InverseDynamics(nn.Module):
 
 
 class InverseMotion(nn.Module):
-    """Code vectors of a change -> the robot's mean action during it.
+    """Code vectors of a change, and the frame it begins with -> the robot's mean action during it.
 
-    Vectors float (..., numbers) in [-1, 1]. Returns (..., 7): six relative motions, in units of an action, and the
-    logit of the gripper's being told to open.
+    Vectors float (B, numbers) in [-1, 1]; frames uint8 (B, H, W, 3). Returns (B, 7): six relative motions, in units of
+    an action, and the logit of the gripper's being told to open. As in Ren et al. 2025 the frame is looked at too: it
+    shows whether the gripper is closed, and which way what moves in it turns the hand.
     """
 
     def __init__(self, config: InverseMotionConfig):
         super().__init__()
         self.config = c = config
-        self.first = nn.Linear(c.numbers, c.width)
+        seen = 4 * c.look
+        if c.look:
+            rows, columns = ((side // 8 + 1) // 2 for side in c.frame_shape)
+            self.eye = nn.Sequential(
+                nn.AvgPool2d(2), nn.Conv2d(3, c.look, 4, stride=4), nn.SiLU(),
+                nn.Conv2d(c.look, 2 * c.look, 3, stride=2, padding=1), nn.SiLU(), nn.Flatten(), nn.Dropout(c.dropout),
+                nn.Linear(2 * c.look * rows * columns, seen), nn.SiLU(),
+            )  # fmt: skip
+        self.first = nn.Linear(c.numbers + seen, c.width)
         self.inner = nn.Linear(c.width, c.width)
         self.outer = nn.Linear(c.width, 7)
 
-    def forward(self, vectors: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, frames: Tensor) -> Tensor:
         """What the action was."""
+        if self.config.look:
+            pixels = to_float(frames).permute(0, 3, 1, 2).to(self.first.weight.dtype)
+            vectors = torch.cat([vectors, self.eye(pixels)], -1)
         x = F.silu(self.first(vectors))
         return self.outer(F.silu(self.inner(x)) + x)
 
     @torch.no_grad()
-    def actions(self, vectors: Tensor) -> Tensor:
-        """Actions float32 (..., steps, 7) in [-1, 1] that make the change, the gripper's either -1 or 1."""
-        said = self(vectors).float()
+    def actions(self, vectors: Tensor, frames: Tensor) -> Tensor:
+        """Actions float32 (B, steps, 7) in [-1, 1] that make the change, the gripper's either -1 or 1."""
+        said = self(vectors, frames).float()
         action = torch.cat([said[..., :6].clamp(-1, 1), torch.where(said[..., 6:] > 0, 1.0, -1.0)], -1)
         return action[..., None, :].expand(*action.shape[:-1], self.config.steps, -1)

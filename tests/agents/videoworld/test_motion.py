@@ -116,11 +116,22 @@ def test_the_sentence_matters() -> None:
 
 
 def test_actions_of_a_change() -> None:
-    head = InverseMotion(InverseMotionConfig.preset("tiny", steps=3, numbers=4))
-    actions = head.actions(torch.randn(50, 4) * 20)
+    head = InverseMotion(InverseMotionConfig.preset("tiny", steps=3, numbers=4, frame_size=(32, 48))).eval()
+    frames = torch.randint(256, (50, 32, 48, 3), dtype=torch.uint8)
+    actions = head.actions(torch.randn(50, 4) * 20, frames)
     assert actions.shape == (50, 3, 7) and actions.abs().max() <= 1
     assert set(actions[..., 6].unique().tolist()) <= {-1.0, 1.0}
     assert torch.equal(actions[:, 0], actions[:, 2])
+
+
+def test_the_frame_tells_what_codes_leave_open() -> None:
+    vectors, frames = torch.randn(2, 4), torch.randint(256, (2, 16, 24, 3), dtype=torch.uint8)
+    looking = InverseMotion(InverseMotionConfig.preset("tiny", numbers=4, frame_size=(16, 24))).eval()
+    blind = InverseMotion(InverseMotionConfig.preset("tiny", numbers=4, frame_size=(16, 24), look=0)).eval()
+    for head, differs in ((looking, True), (blind, False)):
+        assert torch.equal(head(vectors, frames), head(vectors, frames.flip(0))) != differs
+    with pytest.raises(ValueError, match="look is -1; give 0"):
+        InverseMotionConfig(look=-1)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ class ToySimulation:
     def __init__(self) -> None:
         self.place, self.task, self.begun, self.drawn = np.zeros(7), "", np.zeros(7), 0
 
+    trouble: str | None = None
+    failed = False
+
     @property
     def opening(self) -> float:
         return 0.04
@@ -105,6 +108,7 @@ class ToyBenchmark:
 
     name = "toy"
     hz = 10
+    source = "nowhere"
 
     @property
     def published(self) -> dict[str, dict[str, float]]:
@@ -134,6 +138,8 @@ class ToyBenchmark:
 
 class Toy:
     """The toy benchmark's part of the command line."""
+
+    STEPS, CHECKPOINT = 360, "nowhere"
 
     @staticmethod
     def add_options(parser: argparse.ArgumentParser) -> None:

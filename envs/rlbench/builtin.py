@@ -14,7 +14,7 @@ from envs.rlbench.sight import Sight, state_size
 from envs.rlbench.situation import Situation, as_turn
 from envs.rlbench.task import Colour, Task
 from envs.rlbench.tasks import check_variation, task_named
-from envs.rlbench.world import CONTROL_HZ, Command
+from envs.rlbench.world import CONTROL_HZ, Command, SimulatorError
 from envs.tabletop.camera import Camera, check_renderer, make_renderer
 from envs.tabletop.scene import SIMULATION_HZ, Scene
 
@@ -134,7 +134,7 @@ class BuiltinWorld:
         return state_size(task_named(task).things)
 
     def reset(self, task: str, variation: int | None, random: np.random.Generator) -> None:
-        """Start an episode; no variation: drawn. UserError for what is unknown or out of range."""
+        """Start an episode; no variation: drawn. UserError for what is unknown or out of range; SimulatorError."""
         chosen = task_named(task)
         if variation is not None:
             check_variation(task, variation)
@@ -159,7 +159,7 @@ class BuiltinWorld:
             if theatre.is_clear() and theatre.is_reachable(self._variation):
                 break
         else:
-            raise RuntimeError(f"{task} found no place within the arm's reach")
+            raise SimulatorError(f"task {task} found no place within the arm's reach; take another seed")
         theatre.scene.simulate(SETTLING * SUBSTEPS)
         self._conditions = tuple(chosen.conditions(self._variation))
         self._start, self._now = Sight(chosen.things), Sight(chosen.things)

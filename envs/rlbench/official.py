@@ -9,10 +9,8 @@ import numpy as np
 
 from envs.errors import UserError
 from envs.rlbench.official_api import Demo, Observation, TaskEnvironment
-from envs.rlbench.official_simulator import ARMS, RENDERERS, Chance, Simulator, SimulatorError
-from envs.rlbench.world import ACTION_KINDS, CLOSED, OPEN, STATES, Command
-
-__all__ = ["Demonstration", "OfficialWorld", "SimulatorError"]
+from envs.rlbench.official_simulator import ARMS, RENDERERS, Chance, Simulator
+from envs.rlbench.world import ACTION_KINDS, CLOSED, OPEN, STATES, Command, SimulatorError
 
 LEAD = 0.05  # m; how far the target of "delta" commands may be ahead of an arm that something holds up
 PLACINGS = 3  # times that an episode is set up before it is given up; RLBench itself tries 40 places each time

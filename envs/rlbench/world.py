@@ -21,6 +21,11 @@ MAX_SIDE = 2048  # px
 ACTION_KINDS = ("delta", "pose")
 OPEN, CLOSED = 1, -1
 
+
+class SimulatorError(RuntimeError):
+    """Raised when an episode cannot begin or go on: it is lost, and the next `reset` starts anew."""
+
+
 # Name of a state -> how many float64 numbers it has. Names, order and units are those of RLBench's Observation.
 STATES = {
     "joint_positions": 7,  # rad
@@ -65,12 +70,17 @@ class World(Protocol):
         """Start an episode: arm at home, the task's things placed by chance; no variation: drawn.
 
         Raises:
-            UserError: an unknown task, or a variation out of its range.
+            UserError: an unknown task, or a variation out of its range. SimulatorError: the things found no place, or
+                the simulator failed.
         """
         ...
 
     def act(self, command: Command) -> None:
-        """Carry out a command as far as it goes; what kept it from being carried out is `info()["trouble"]`."""
+        """Carry out a command as far as it goes; what kept it from being carried out is `info()["trouble"]`.
+
+        Raises:
+            SimulatorError: the simulator failed; the episode is lost.
+        """
         ...
 
     def states(self) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ from benchmarks import rlbench_signatures
 from envs.errors import UserError
 from envs.rlbench import official_install, official_simulator
 from envs.rlbench.env import RLBenchEnv
-from envs.rlbench.official import LEAD, OfficialWorld, SimulatorError, conjugate, times, unit
+from envs.rlbench.official import LEAD, OfficialWorld, conjugate, times, unit
 from envs.rlbench.world import CLOSED, OPEN, STATES, Command, World
 from tests.envs.rlbench.fake_rlbench import FAKES, coppeliasim, forget, installed
 

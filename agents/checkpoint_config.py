@@ -25,6 +25,23 @@ def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict
     return frames
 
 
+def robot_world(config: dict[str, Any], folder: str | Path, world: str) -> dict[str, Any]:
+    """Return what a robot agent's config says about one of its worlds: its `frames` and `inverse_dynamics`.
+
+    Raises UserError where the checkpoint is another one, or does not know this world.
+    """
+    kind, worlds = config.get("kind", "foreign"), config.get("worlds")
+    if kind != ROBOT_AGENT:
+        raise UserError(f"{folder} holds a {kind!r} checkpoint, not a robot agent; give another folder")
+    if not isinstance(worlds, dict) or not worlds:
+        raise UserError(f"{Path(folder, 'config.yaml')} names no worlds; train the agent again, or copy it anew")
+    if world not in worlds:
+        raise UserError(f"the agent in {folder} knows {' and '.join(map(str, worlds))}, not {world}; give another one")
+    if not isinstance(worlds[world], dict):
+        raise UserError(f"{Path(folder, 'config.yaml')} does not describe the world {world}; copy it anew")
+    return dict(worlds[world])
+
+
 def checkpoint_settings(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:
     """Return all that the `config.yaml` of a checkpoint of any kind says; UserError where there is none, as above."""
     path = Path(folder, "config.yaml")

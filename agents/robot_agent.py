@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agents.agent import Frame
-from agents.checkpoint import CheckpointError, as_values, halved, load_checkpoint, load_into, save_checkpoint
-from agents.checkpoint_config import ROBOT_AGENT
+from agents.checkpoint import (
+    CheckpointError,
+    as_values,
+    halved,
+    load_checkpoint,
+    load_into,
+    save_checkpoint,
+)
+from agents.checkpoint_config import ROBOT_AGENT, robot_world
 from agents.sentences import KnownSentences
 from agents.videoworld.config import DynamicsConfig, InverseMotionConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
@@ -29,26 +36,24 @@ from envs.errors import UserError
 from envs.tabletop.canvas import CameraCanvas
 
 _SENTENCES = "sentences."  # where their vectors stand among a checkpoint's tensors
+_HEAD = "inverse_dynamics."  # and the heads, one for each world
 
 
 class RobotModel(nn.Module):
-    """All networks of a robot agent, the canvas it looks at and the sentences it knows.
+    """All networks of a robot agent in one world, the canvas it looks at there and the sentences it knows.
 
     Frames are uint8 (B, H, W, 3), canvases of `canvas.frame_shape`; instructions float32 (B, D).
     """
 
     def __init__(
         self,
-        tokenizer: FrameTokenizer,
-        dynamics: LatentDynamicsModel,
-        transformer: VideoTransformer,
+        world: VideoWorld,
         head: InverseMotion,
         canvas: CameraCanvas,
         sentences: KnownSentences,
     ) -> None:
         super().__init__()
-        self.world = VideoWorld(tokenizer, transformer, dynamics)
-        self.inverse_dynamics, self.canvas, self.sentences = head, canvas, sentences
+        self.world, self.inverse_dynamics, self.canvas, self.sentences = world, head, canvas, sentences
 
     @property
     def steps(self) -> int:
@@ -132,9 +137,9 @@ class RobotAgent:
         self.reset("wait")
 
     @classmethod
-    def load(cls, folder: str | Path, **options: Any) -> RobotAgent:
-        """The agent of a checkpoint folder; CheckpointError (a UserError) if the folder does not hold one."""
-        return cls(load_robot_model(folder), **options)
+    def load(cls, folder: str | Path, world: str, **options: Any) -> RobotAgent:
+        """The agent of a checkpoint folder in a world ("calvin", "rlbench"); UserError as `load_robot_model`."""
+        return cls(load_robot_model(folder, world), **options)
 
     def reset(self, instruction: str, seed: int | None = None) -> None:
         """Begin to follow an instruction; what was planned is forgotten. UserError where nobody can embed it."""
@@ -192,22 +197,23 @@ class RobotAgent:
         return replace(thought, imagined=np.concatenate([seen[:have], further]))
 
 
-def load_robot_model(folder: str | Path) -> RobotModel:
-    """The networks of a robot checkpoint folder, in eval mode on the CPU."""
+def load_robot_model(folder: str | Path, world: str) -> RobotModel:
+    """The networks of a robot checkpoint folder for one of the worlds it knows, in eval mode on the CPU.
+
+    Raises:
+        UserError: the folder does not hold a robot agent, or one that does not know this world.
+    """
     checkpoint = load_checkpoint(folder)
-    config = checkpoint.config
-    if config.get("kind") != ROBOT_AGENT:
-        raise CheckpointError(
-            f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a robot agent: give another folder"
-        )
-    tensors = dict(checkpoint.tensors)
+    config, tensors = checkpoint.config, dict(checkpoint.tensors)
+    part = robot_world(config, folder, world)
     vectors = tensors.pop(f"{_SENTENCES}vectors", torch.zeros(0, 0))
+    tensors = {_in_world(key, world): tensor for key, tensor in tensors.items() if _is_of(key, world)}
     try:
         tokenizer = FrameTokenizer(TokenizerConfig(**config["tokenizer"]))
         dynamics = LatentDynamicsModel(DynamicsConfig(**config["dynamics"]))
         transformer = VideoTransformer(WorldConfig(**config["world"]))
-        head = InverseMotion(InverseMotionConfig(**config["inverse_dynamics"]))
-        canvas = CameraCanvas(**config["frames"])
+        head = InverseMotion(InverseMotionConfig(**part["inverse_dynamics"]))
+        canvas = CameraCanvas(**part["frames"])
         told = config["sentences"]
         known = dict(zip(told["known"], vectors.float().numpy(), strict=True))
         sentences = KnownSentences(told["encoder"], known)
@@ -217,27 +223,53 @@ def load_robot_model(folder: str | Path) -> RobotModel:
         raise CheckpointError(
             f"{folder}/config.yaml does not describe a robot agent ({error}): copy the checkpoint anew"
         ) from error
-    model = RobotModel(tokenizer, dynamics, transformer, head, canvas, sentences)
+    model = RobotModel(VideoWorld(tokenizer, transformer, dynamics), head, canvas, sentences)
     load_into(model, tensors, source=folder)
     return model.eval().requires_grad_(False)
 
 
 def save_robot_model(
-    model: RobotModel, folder: str | Path, *, metrics: dict[str, Any] | None = None, readme: str | None = None
+    models: Mapping[str, RobotModel],
+    folder: str | Path,
+    *,
+    metrics: dict[str, Any] | None = None,
+    readme: str | None = None,
 ) -> Path:
-    """Write the checkpoint folder that `load_robot_model` reads, the sentences it knows included."""
-    assert model.world.dynamics is not None
-    known = model.sentences.known
+    """Write the checkpoint folder that `load_robot_model` reads, the sentences it knows included.
+
+    models: world -> the agent in that world; all of them share their networks but for the inverse dynamics.
+    """
+    shared = next(iter(models.values()))
+    dynamics, known = shared.world.dynamics, shared.sentences.known
+    assert dynamics is not None and all(model.world is shared.world for model in models.values())
     config = {
         "kind": ROBOT_AGENT,
-        "tokenizer": as_values(model.world.tokenizer.config),
-        "dynamics": as_values(model.world.dynamics.config),
-        "world": as_values(model.world.config),
-        "inverse_dynamics": as_values(model.inverse_dynamics.config),
-        "frames": as_values(model.canvas),
-        "sentences": {"encoder": model.sentences.encoder, "known": list(known)},
+        "tokenizer": as_values(shared.world.tokenizer.config),
+        "dynamics": as_values(dynamics.config),
+        "world": as_values(shared.world.config),
+        "worlds": {
+            name: {
+                "frames": as_values(model.canvas),
+                "inverse_dynamics": as_values(model.inverse_dynamics.config),
+            }
+            for name, model in models.items()
+        },
+        "sentences": {"encoder": shared.sentences.encoder, "known": list(known)},
     }
-    tensors = halved(model.state_dict())
+    tensors = {key: tensor for key, tensor in shared.state_dict().items() if not key.startswith(_HEAD)}
+    for name, model in models.items():
+        tensors |= {f"{_HEAD}{name}.{key}": tensor for key, tensor in model.inverse_dynamics.state_dict().items()}
+    tensors = halved(tensors)
     if known:
         tensors[f"{_SENTENCES}vectors"] = torch.from_numpy(np.stack(list(known.values()))).half()
     return save_checkpoint(folder, config, tensors, metrics=metrics, readme=readme)
+
+
+def _is_of(key: str, world: str) -> bool:
+    """Whether a checkpoint's tensor belongs to the agent of a world."""
+    return not key.startswith(_HEAD) or key.startswith(f"{_HEAD}{world}.")
+
+
+def _in_world(key: str, world: str) -> str:
+    """Its name in that agent's model."""
+    return key.replace(f"{_HEAD}{world}.", _HEAD, 1)

@@ -52,7 +52,7 @@ class Rollout:
 
         self.options, self.benchmark = options, benchmark
         self.episodes = benchmark.episodes()
-        self._model = load_robot_model(options.checkpoint)
+        self._model = load_robot_model(options.checkpoint, benchmark.world)
         agent = RobotAgent(self._model, temperature=options.temperature, replan=options.replan)
         if options.video is not None:
             load_imageio()

@@ -63,7 +63,7 @@ class CalvinBenchmark:
     language: str = "protocol"
     seed: int = 0
 
-    name = "calvin"
+    name = world = "calvin"
     hz = CONTROL_HZ
     source = "Ren et al. 2025, table 2, 500 trials in CALVIN itself"
 

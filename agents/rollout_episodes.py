@@ -115,13 +115,16 @@ class Simulation(Protocol):
 class Benchmark(Protocol):
     """Episodes and the world they take place in; it is pickled and sent to other processes.
 
-    name: in commands, and of the world in a checkpoint. hz: actions a second. published: name of a published agent ->
+    name: in commands. world: that an agent has to know. hz: actions a second. published: name of a published agent ->
     task or group of tasks -> percent solved, where that can be compared with; else empty. source: where these figures
     are from, in words.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def world(self) -> str: ...
 
     @property
     def hz(self) -> int: ...
@@ -251,7 +254,7 @@ class Runner:
 
         self.settings, self._threads = settings, torch.get_num_threads()
         torch.set_num_threads(1)
-        model = load_robot_model(settings.checkpoint)
+        model = load_robot_model(settings.checkpoint, settings.benchmark.world)
         model.sentences.known.update(settings.sentences)
         self.agent = RobotAgent(model, temperature=settings.temperature, replan=settings.replan)
         self.simulation = settings.benchmark.open()

@@ -58,7 +58,7 @@ class RLBenchBenchmark:
     language: str = "protocol"
     seed: int = 0
 
-    name = "rlbench"
+    name = world = "rlbench"
     hz = CONTROL_HZ
     source = "Ren et al. 2025, table 3, in RLBench itself and not in this world of our own"
 

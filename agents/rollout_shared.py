@@ -30,9 +30,8 @@ def add_options(
     add("--tasks", help=f"by name, with commas between (default: {tasks})")
     add("--episodes", type=int, default=EPISODES, help=f"{episodes} (default: {EPISODES})")
     add("--backend", choices=backends, default=backends[0], help=f"official: the installed package {package}")
-    add(
-        "--language", choices=LANGUAGES, default="protocol", help=f"{name}'s sentence, one of training, or one held out"
-    )
+    what = f"{name}'s sentence (default), one of training, or one held out"
+    add("--language", choices=LANGUAGES, default="protocol", help=what)
 
 
 def read_tasks(text: str, example: str) -> tuple[str, ...]:

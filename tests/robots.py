@@ -22,6 +22,7 @@ from agents.videoworld.inverse_dynamics import InverseMotion
 from agents.videoworld.motion import MotionCodes
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer
+from agents.videoworld.world import VideoWorld
 from envs.calvin.language import PARAPHRASES, VALIDATION
 from envs.errors import UserError
 from envs.tabletop.canvas import CameraCanvas
@@ -54,12 +55,13 @@ def tiny_robot_model(seed: int = 0, sentences: Sequence[str] = SENTENCES) -> Rob
         torch.nn.init.normal_(parameter, std=0.3)
     vectors = np.random.default_rng(seed).normal(size=(len(sentences), 8)).astype(np.float32)
     known = KnownSentences(known=dict(zip(sentences, vectors, strict=True)))
-    return RobotModel(tokenizer, dynamics, transformer, head, canvas, known).eval().requires_grad_(False)
+    world = VideoWorld(tokenizer, transformer, dynamics)
+    return RobotModel(world, head, canvas, known).eval().requires_grad_(False)
 
 
-def tiny_robot(folder: Path, seed: int = 0) -> Path:
+def tiny_robot(folder: Path, seed: int = 0, world: str = "calvin") -> Path:
     """The same as a checkpoint folder."""
-    return save_robot_model(tiny_robot_model(seed), folder)
+    return save_robot_model({world: tiny_robot_model(seed)}, folder)
 
 
 class ToySimulation:
@@ -106,7 +108,7 @@ class ToyBenchmark:
     chains: bool = False
     broken: bool = False
 
-    name = "toy"
+    name, world = "toy", "calvin"
     hz = 10
     source = "nowhere"
 

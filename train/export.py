@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from agents.checkpoint import METRICS_FILE, Checkpoint, CheckpointError
+from agents.checkpoint import METRICS_FILE, Checkpoint, CheckpointError, load_config
 from agents.go_agent import GoModel, save_go_model
 from agents.robot_agent import RobotModel, save_robot_model
 from agents.sentences import MINILM, KnownSentences
 from agents.videoworld.config import InverseDynamicsConfig, InverseMotionConfig, WorldConfig
 from agents.videoworld.inverse_dynamics import InverseDynamics, InverseMotion
 from agents.videoworld.transformer import VideoTransformer
-from envs.calvin.language import VALIDATION, sentences_for
-from envs.calvin.tasks import TASKS
+from agents.videoworld.world import VideoWorld
 from envs.errors import UserError
 from envs.go.renderer import BoardGeometry
 from envs.tabletop.canvas import CameraCanvas
 from train.stages import Inputs, frame_spec_of, load_dynamics, load_part, load_tokenizer, require_frames, restore
 
 _RUN = ("steps", "minutes", "command", "machine")  # what is kept of a run that another one went on from
-F = TypeVar("F", BoardGeometry, CameraCanvas)
+_SAME = "export stages that learned from the same data"
 STAGES = ("tokenizer", "dynamics", "world", "inverse_dynamics")
+WORLDS = ("calvin", "rlbench")  # of robots
 
 
 def export_go_agent(folders: dict[str, Path], target: Path) -> None:
@@ -36,37 +36,66 @@ def export_go_agent(folders: dict[str, Path], target: Path) -> None:
     Raises:
         UserError: a stage is missing or does not fit the others.
     """
-    inputs, parts, metrics, geometry = _gather(folders, BoardGeometry)
+    inputs = _inputs(folders)
+    parts = {stage: load_part(inputs, stage) for stage in STAGES}
+    spec = frame_spec_of(parts["world"])
+    if not isinstance(spec, BoardGeometry):
+        raise UserError(f"{parts['world'].folder} knows {spec.words}: export stages that learned from boards")
+    for part in parts.values():
+        require_frames(part, spec, f"{parts['world'].folder} knows", _SAME)
     transformer = restore(parts["world"], WorldConfig, VideoTransformer)
     inverse = restore(parts["inverse_dynamics"], InverseDynamicsConfig, InverseDynamics)
-    model = GoModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, inverse, geometry)
+    model = GoModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, inverse, spec)
+    metrics = {stage: _history(folders[stage]) | part.metrics for stage, part in parts.items()}
     save_go_model(model, target, metrics=metrics, readme=model_card(target.name, GO, metrics))
 
 
 def export_robot_agent(folders: dict[str, Path], target: Path) -> None:
-    """Write the robot agent's checkpoint, with the vectors of all sentences of CALVIN's tasks; as `export_go_agent`."""
-    inputs, parts, metrics, canvas = _gather(folders, CameraCanvas)
-    transformer = restore(parts["world"], WorldConfig, VideoTransformer)
-    head = restore(parts["inverse_dynamics"], InverseMotionConfig, InverseMotion)
-    sentences = KnownSentences(parts["world"].config["data"].get("encoder", MINILM))
-    if transformer.config.instruction_dim:
-        sentences([words for task in TASKS for held in (False, True) for words in sentences_for(task, held_out=held)])
-        sentences(list(VALIDATION.values()))
-    model = RobotModel(load_tokenizer(inputs), load_dynamics(inputs), transformer, head, canvas, sentences)
-    save_robot_model(model, target, metrics=metrics, readme=model_card(target.name, ROBOT, metrics))
+    """Write the robot agent's checkpoint, with the vectors of all sentences of its worlds; as `export_go_agent`.
 
-
-def _gather(folders: dict[str, Path], kind: type[F]) -> tuple[Inputs, dict[str, Checkpoint], dict[str, Any], F]:
-    """The stages' checkpoints, what they measured, and the frames that all of them know."""
-    inputs = Inputs(**{name: str(folder) for name, folder in folders.items()})
-    parts = {name: load_part(inputs, name) for name in STAGES}
-    world, spec = parts["world"], frame_spec_of(parts["world"])
-    if not isinstance(spec, kind):
-        raise UserError(f"{world.folder} knows {spec.words}: export stages that learned from another kind of video")
+    Each world needs its own head: `folders` may hold several whose names begin with inverse_dynamics.
+    """
+    inputs = _inputs(folders)
+    parts = {stage: load_part(inputs, stage) for stage in STAGES[:3]}
+    spec = frame_spec_of(parts["world"])
+    if isinstance(spec, BoardGeometry):
+        raise UserError(f"{parts['world'].folder} knows {spec.words}: export stages that learned from robots' videos")
     for part in parts.values():
-        require_frames(part, spec, f"{world.folder} knows", "export stages that learned from the same data")
-    metrics = {name: _history(folders[name]) | part.metrics for name, part in parts.items()}
-    return inputs, parts, metrics, spec
+        require_frames(part, spec, f"{parts['world'].folder} knows", _SAME)
+    heads = _heads(folders)
+    transformer = restore(parts["world"], WorldConfig, VideoTransformer)
+    sentences = KnownSentences(parts["world"].config.get("data", {}).get("encoder", MINILM))
+    if transformer.config.instruction_dim:
+        for world in heads:
+            sentences(all_sentences(world))
+    networks = VideoWorld(load_tokenizer(inputs), transformer, load_dynamics(inputs))
+    models = {}
+    for world, part in heads.items():
+        head, canvas = restore(part, InverseMotionConfig, InverseMotion), frame_spec_of(part)
+        require_frames(parts["world"], canvas, f"{part.folder} knows", _SAME)
+        assert isinstance(canvas, CameraCanvas)
+        models[world] = RobotModel(networks, head, canvas, sentences)
+    metrics = {stage: _history(folders[stage]) | part.metrics for stage, part in parts.items()}
+    metrics |= {f"inverse_dynamics.{world}": _history(part.folder) | part.metrics for world, part in heads.items()}
+    save_robot_model(models, target, metrics=metrics, readme=model_card(target.name, ROBOT, metrics))
+
+
+def _inputs(folders: dict[str, Path]) -> Inputs:
+    return Inputs(**{stage: str(folders[stage]) for stage in STAGES if stage in folders})
+
+
+def _heads(folders: dict[str, Path]) -> dict[str, Checkpoint]:
+    """World -> its head for inverse dynamics."""
+    heads: dict[str, Checkpoint] = {}
+    for name, folder in folders.items():
+        if name.startswith("inverse_dynamics"):
+            inputs, config = Inputs(inverse_dynamics=str(folder)), load_config(folder)
+            worlds = config["worlds"] if "worlds" in config else [config.get("data", {}).get("world")]
+            heads |= {str(world): load_part(inputs, "inverse_dynamics", str(world)) for world in worlds}
+    for world in heads:
+        if world not in WORLDS:
+            raise UserError(f"{heads[world].folder} is of the world {world!r}; there are {', '.join(WORLDS)}")
+    return heads
 
 
 GO = """\
@@ -76,16 +105,16 @@ below). It loads with `GoAgent.load(folder)`, `python play.py go --checkpoint fo
 --checkpoint folder`."""
 ROBOT = """\
 A VideoWorld agent for a robot arm that looks at the pictures of two cameras and follows a sentence. The tokenizer, the
-dynamics model and the world model saw videos only, the world model their sentences too; the inverse dynamics head was
-told the actions of a small labelled subset (`labels` below). It loads with `RobotAgent.load(folder)` and `python -m
-agents.rollout calvin --checkpoint folder`."""
+dynamics model and the world model saw videos only, the world model their sentences too; the heads for inverse dynamics
+were told the actions of a small labelled subset (`labels` below), one for each world. It loads with
+`RobotAgent.load(folder, world)` and `python -m agents.rollout WORLD --checkpoint folder`."""
 
 
 def model_card(name: str, what: str, metrics: dict[str, dict[str, Any]]) -> str:
     """What the agent is, what was trained, for how long, and what it measured on held-out videos, in Markdown."""
     rows, made = [], list[tuple[str, str]]()
-    for stage in STAGES:
-        told = dict(metrics[stage])
+    for stage, measured in metrics.items():
+        told = dict(measured)
         runs = [*told.pop("before", []), told]
         steps, minutes = (" + ".join(str(run.get(key, "?")) for run in runs) for key in ("steps", "minutes"))
         seed, start = (told.pop(key, "?") for key in ("seed", "start"))
@@ -113,6 +142,21 @@ Trained with
 
 The figures of the whole agent stand in `benchmarks/RESULTS.md`.
 """
+
+
+def all_sentences(world: str) -> list[str]:
+    """Everything that tasks of a world are asked for in: in training, held out, and by the protocol."""
+    if world == "calvin":
+        from envs.calvin.language import VALIDATION, sentences_for
+        from envs.calvin.tasks import TASKS
+
+        own = [words for task in TASKS for held in (False, True) for words in sentences_for(task, held_out=held)]
+        return [*own, *VALIDATION.values()]
+    from envs.rlbench.language import words_of
+    from envs.rlbench.tasks import task_named, task_names
+
+    told = [words_of(task, number) for task in task_names() for number in range(task_named(task).variations)]
+    return list(dict.fromkeys(text for words in told for text in (*words.own, *words.held_out, words.protocol)))
 
 
 def _history(folder: Path) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class InverseDynamicsStage:
             model = MotionLearner(dynamics, replace(config.model, steps=actions))
         else:
             model = MoveLearner(load_tokenizer(config.inputs), dynamics, replace(config.model, actions=actions))
-        begin_with(model.head, config.inputs, self.name)
+        begin_with(model.head, config.inputs, self.name, getattr(config.data, "world", ""))
         self.model: nn.Module = model
 
     def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> tuple[Clips, np.ndarray]:

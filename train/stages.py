@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from torch import nn
 
-from agents.checkpoint_config import GO_AGENT, ROBOT_AGENT
+from agents.checkpoint_config import GO_AGENT, ROBOT_AGENT, robot_world
 from agents.videoworld.config import DynamicsConfig, TokenizerConfig
 from envs.errors import UserError
-from train.data.video import FrameSpec, VideoConfig, frame_spec_from
+from train.data.video import FrameSpec, VideoConfig, frame_spec_from, kinds_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,8 +92,10 @@ def sized(config: C, data: VideoConfig) -> C:
         raise UserError(f"{data.frame_spec.words} do not fit: {error}; {data.cure}") from error
 
 
-def load_part(inputs: Inputs, stage: str) -> Checkpoint:
+def load_part(inputs: Inputs, stage: str, world: str = "") -> Checkpoint:
     """The checkpoint of a stage: config {kind, model, ...} and tensors. An agent's folder gives its part for the stage.
+
+    world: of a robot agent's heads for inverse dynamics, the one of that world.
 
     Raises:
         UserError: no folder was given, or what is there is neither.
@@ -101,22 +103,28 @@ def load_part(inputs: Inputs, stage: str) -> Checkpoint:
     from agents.checkpoint import Checkpoint, load_checkpoint
 
     checkpoint = load_checkpoint(inputs.folder(stage))
-    config, folder = _part_config(checkpoint.config, stage, checkpoint.folder), checkpoint.folder
+    config, folder = _part_config(checkpoint.config, stage, checkpoint.folder, world), checkpoint.folder
     if config is checkpoint.config:
         return checkpoint
-    prefix = AGENT_PARTS[stage]
+    prefix = AGENT_PARTS[stage] + (f"{world}." if stage == "inverse_dynamics" and "worlds" in checkpoint.config else "")
     tensors = {key[len(prefix) :]: value for key, value in checkpoint.tensors.items() if key.startswith(prefix)}
-    metrics = checkpoint.metrics.get(stage)
+    metrics = checkpoint.metrics.get(prefix.removesuffix(".") if prefix.startswith(stage) else stage)
     return Checkpoint(config, tensors, metrics if isinstance(metrics, dict) else {}, folder)
 
 
-def _part_config(config: dict[str, Any], stage: str, folder: Path) -> dict[str, Any]:
+def _part_config(config: dict[str, Any], stage: str, folder: Path, world: str = "") -> dict[str, Any]:
     """What a checkpoint's config says of one stage: itself, or an agent's part for the stage."""
     kind = config.get("kind")
     if kind in (GO_AGENT, ROBOT_AGENT):
         try:
+            if kind == ROBOT_AGENT and stage == "inverse_dynamics":
+                part = robot_world(config, folder, world)
+                return {"kind": stage, "model": part[stage], "frames": part["frames"]}
+            if kind == ROBOT_AGENT:
+                frames = {"canvases": [part["frames"] for part in config["worlds"].values()]}
+                return {"kind": stage, "model": config[stage], "frames": frames}
             return {"kind": stage, "model": config[stage], "frames": config["frames"]}
-        except KeyError as error:
+        except (LookupError, TypeError, AttributeError) as error:
             raise _not_described(folder, stage, error) from error
     if kind != stage:
         raise UserError(f"{folder} holds a {kind!r} checkpoint: give inputs.{stage} one of that stage or of an agent")
@@ -165,7 +173,7 @@ def require_frames(part: Checkpoint, wanted: FrameSpec, asker: str, cure: str) -
     The size of the frames would not tell: boards of 8 and 9 points have the same.
     """
     known = frame_spec_of(part)
-    if known.words != wanted.words:
+    if not kinds_of(wanted) <= kinds_of(known):
         raise UserError(f"{part.folder} knows {known.words}, but {asker} {wanted.words}: {cure}")
 
 
@@ -181,13 +189,16 @@ def check_frames(config: StageConfig, *stages: str) -> None:
             require_frames(part, config.data.frame_spec, "this run draws", cure)
 
 
-def begin_with(module: nn.Module, inputs: Inputs, stage: str) -> None:
-    """Copy the weights of `inputs.STAGE` into the stage's own module, if given; a transformer may grow by them."""
+def begin_with(module: nn.Module, inputs: Inputs, stage: str, world: str = "") -> None:
+    """Copy the weights of `inputs.STAGE` into the stage's own module, if given; a transformer may grow by them.
+
+    world: as in `load_part`.
+    """
     from agents.checkpoint import load_into
     from agents.videoworld.transformer import VideoTransformer
 
     if getattr(inputs, stage) is not None:
-        part = load_part(inputs, stage)
+        part = load_part(inputs, stage, world)
         tensors = module.adopt(part.tensors) if isinstance(module, VideoTransformer) else part.tensors
         load_into(module, tensors, source=part.folder)
 

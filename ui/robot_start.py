@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.checkpoint_config import ROBOT_AGENT, checkpoint_settings
+from agents.checkpoint_config import checkpoint_settings, robot_world
 from agents.sentences import check_sentence
 from envs.calvin.layouts import layout
 from envs.calvin.tasks import check_task
@@ -52,10 +52,7 @@ def agent_of(args: argparse.Namespace, seed: int) -> tuple[Callable[[], RobotAge
     if args.checkpoint is None and not (folder / "config.yaml").is_file():
         place = f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
         return None, f"There is no agent in {place}: train one (python -m train experiment=calvin-small) or {_CURE}."
-    config = checkpoint_settings(folder, _CURE)
-    if config.get("kind") != ROBOT_AGENT:
-        raise UserError(f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a robot agent; {_CURE}")
-    head = config.get("inverse_dynamics")
+    head = robot_world(checkpoint_settings(folder, _CURE), folder, "calvin").get("inverse_dynamics")
     steps = head.get("steps") if isinstance(head, dict) else None
     if args.replan is not None and isinstance(steps, int) and not 1 <= args.replan <= steps:
         raise UserError(f"--replan is {args.replan}: this agent plans {steps} actions, so give 1 to {steps}")
@@ -66,7 +63,7 @@ def _load(folder: Path, temperature: float, replan: int | None, seed: int) -> Ro
     """Runs in a thread, and only here torch is imported."""
     from agents.robot_agent import RobotAgent
 
-    return RobotAgent.load(folder, temperature=temperature, replan=replan, seed=seed)
+    return RobotAgent.load(folder, "calvin", temperature=temperature, replan=replan, seed=seed)
 
 
 def calvin_session(args: argparse.Namespace, seed: int) -> RobotSession:

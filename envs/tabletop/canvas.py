@@ -65,6 +65,32 @@ class CameraCanvas:
         return {camera: resize(picture, (size, size)) for camera, picture in self.cut(frame).items()}
 
 
+@dataclass(frozen=True)
+class Canvases:
+    """Canvases of one size that show different worlds: what one agent for all of them looks at.
+
+    canvases: at least one, all of one frame shape.
+    """
+
+    canvases: tuple[CameraCanvas, ...]
+
+    def __post_init__(self) -> None:
+        shapes = {canvas.frame_shape for canvas in self.canvases}
+        if len(shapes) != 1:
+            sides = ", ".join(str(canvas.side) for canvas in self.canvases)
+            raise UserError(f"canvases of {sides} px do not go together: choose one side for all")
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Height and width, px."""
+        return self.canvases[0].frame_shape
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return " and ".join(sorted({canvas.words for canvas in self.canvases}))
+
+
 def resize(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """A picture uint8 (H, W, 3) in another size (h, w): averages over the area of each new pixel, rounded.
 

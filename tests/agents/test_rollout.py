@@ -175,7 +175,7 @@ def test_a_go_agent_is_no_robot(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
     folder = save_go_model(tiny_model(), tmp_path / "go")
     assert toy_rollout(["--checkpoint", str(folder), *ALONE]) == 2
-    assert "holds a 'go_agent' checkpoint, not a robot agent: give another folder" in capsys.readouterr().err
+    assert "holds a 'go_agent' checkpoint, not a robot agent; give another folder" in capsys.readouterr().err
 
 
 def test_no_room(robot: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -184,7 +184,7 @@ def load_agent(folder: str) -> RobotAgent:
     from agents.robot_agent import RobotAgent
 
     torch.set_num_threads(1)  # seeds repeat, and the workers are what runs side by side
-    return RobotAgent.load(folder, temperature=1.0)
+    return RobotAgent.load(folder, "calvin", temperature=1.0)
 
 
 def draw_start(task: str, plan: Layout, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 class RobotVideoConfig(VideoConfig):
     """Which videos, and how they become clips.
 
-    folders: data sets in CALVIN's format. side: height of the canvas in px; scene, wrist: its cameras. stride: steps of
+    folders: data sets in CALVIN's format. world: that they show; an agent has one head for inverse dynamics for each.
+    side: height of the canvas in px; scene, wrist: its cameras. stride: steps of
     the environment between two frames of a clip. horizon: changes in a clip. held_out: share of the episodes that are
     for validation, where a data set has no validation/ of its own. encoder: of sentences, as `KnownSentences` takes it.
     cache: a folder for the resized frames; empty: beside the data sets.
     """
 
     folders: tuple[str, ...] = ("runs/calvin",)
+    world: str = "calvin"
     side: int = 96
     scene: str = "static"
     wrist: str = "gripper"

@@ -17,7 +17,10 @@ SPLITS = ("train", "validation", "test")
 
 
 class FrameSpec(Protocol):
-    """What frames show and how large they are. Two that have the same words are the same."""
+    """What frames show and how large they are. Two that have the same words are the same.
+
+    One that has `canvases` shows the frames of several worlds.
+    """
 
     @property
     def frame_shape(self) -> tuple[int, int]:
@@ -100,6 +103,11 @@ def check_split(split: str) -> None:
         raise ValueError(f"unknown split {split!r}: choose one of {', '.join(SPLITS)}")
 
 
+def kinds_of(spec: FrameSpec) -> set[str]:
+    """What the frames show, world by world, in words."""
+    return {canvas.words for canvas in getattr(spec, "canvases", (spec,))}
+
+
 def frame_spec_from(values: dict[str, object]) -> FrameSpec:
     """What a checkpoint says of its frames.
 
@@ -107,8 +115,10 @@ def frame_spec_from(values: dict[str, object]) -> FrameSpec:
         LookupError, TypeError, ValueError, UserError: it says nothing that makes sense.
     """
     from envs.go.renderer import BoardGeometry
-    from envs.tabletop.canvas import CameraCanvas
+    from envs.tabletop.canvas import CameraCanvas, Canvases
 
     if "style" in values:
         return BoardGeometry(values["size"], values["style"], values["cell"])  # type: ignore[arg-type]
+    if "canvases" in values:
+        return Canvases(tuple(CameraCanvas(**canvas) for canvas in values["canvases"]))  # type: ignore[attr-defined]
     return CameraCanvas(values["side"], values["scene"], values["wrist"])  # type: ignore[arg-type]

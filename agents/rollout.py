@@ -4,7 +4,7 @@
     python -m agents.rollout rlbench --tasks close_microwave,close_fridge --episodes 100
 
 The same command goes on after an interruption: finished episodes stand in OUT/episodes.jsonl. More episodes or tasks
-may be asked for then; all else has to stay the same.
+may be asked for then; all else has to stay the same. Episodes that a failing simulator has cost are run again.
 """
 
 from __future__ import annotations
@@ -199,7 +199,8 @@ def show(rollout: Rollout) -> None:
     lost = [result for result in rollout.results if result.reason]
     if lost:
         what = f"{len(lost)} episode{'s' * (len(lost) > 1)} could not be run to the end"
-        print(f"{what}, counted as not solved: {lost[0].key} ({lost[0].reason})", file=sys.stderr)
+        first = f"{lost[0].key} ({lost[0].reason})"
+        print(f"{what}, counted as not solved: {first}; the same command tries again", file=sys.stderr)
     print(f"Every episode and all figures are in {rollout.options.out}.", file=sys.stderr)
 
 

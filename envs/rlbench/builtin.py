@@ -16,7 +16,7 @@ from envs.rlbench.task import Colour, Task
 from envs.rlbench.tasks import check_variation, task_named
 from envs.rlbench.world import CONTROL_HZ, Command, SimulatorError
 from envs.tabletop.camera import Camera, check_renderer, make_renderer
-from envs.tabletop.scene import SIMULATION_HZ, Scene
+from envs.tabletop.scene import SIMULATION_HZ, Scene, load_pybullet
 
 SUBSTEPS = SIMULATION_HZ // CONTROL_HZ
 SETTLING = 10  # ticks in a reset
@@ -116,8 +116,9 @@ class BuiltinWorld:
         """Prepare; sizes: camera -> (height, width) px. The simulation starts with the first reset.
 
         Raises:
-            UserError: there is no such renderer.
+            UserError: there is no such renderer, or PyBullet is not installed.
         """
+        load_pybullet()
         check_renderer(renderer)
         self.sizes, self.renderer = dict(sizes), renderer
         self._theatre: Theatre | None = None

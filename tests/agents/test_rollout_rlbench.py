@@ -1,7 +1,8 @@
-"""RLBench's episodes: drawn starts and variations, sentences, the world as `RLBenchEnv` has it, and failing simulators."""
+"""RLBench's episodes: starts and variations, sentences, the world as `RLBenchEnv` has it, simulators that fail."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import pickle
 from collections.abc import Iterator
@@ -12,8 +13,8 @@ import numpy as np
 import pytest
 
 from agents.rollout import main
-from agents.rollout_rlbench import PUBLISHED, STEPS, RLBenchBenchmark, RLBenchSimulation
 from agents.rollout_results import read_results
+from agents.rollout_rlbench import PUBLISHED, STEPS, RLBenchBenchmark, RLBenchSimulation
 from envs.errors import UserError
 from envs.rlbench.env import RLBenchEnv
 from envs.rlbench.experts import Expert
@@ -260,7 +261,7 @@ def test_a_crash_in_mid_episode_costs_that_episode_alone(
 def test_what_the_planner_refuses_is_kept_with_the_episode(
     robot: str, sim: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    errors = __import__("sys").modules["rlbench.backend.exceptions"]
+    errors = importlib.import_module("rlbench.backend.exceptions")
     sim.refuse += [
         errors.InvalidActionError("A path could not be found because the target is outside of workspace.")
     ] * 9

@@ -21,13 +21,11 @@ from envs.rlbench.actions import read_action
 from envs.rlbench.env import BACKENDS, make_world
 from envs.rlbench.language import instruction_for, sentences_for
 from envs.rlbench.tasks import check_task, check_variation, task_named, task_names
-from envs.rlbench.world import CONTROL_HZ, SIDE, SimulatorError, World
+from envs.rlbench.world import CONTROL_HZ, SIDE, TASK_STEPS, SimulatorError, World
 
 CAMERAS = ("front", "wrist")
 SIZES = {camera: (SIDE, SIDE) for camera in CAMERAS}  # px
-# 15 s. RLBench has no limit of its own. The scripted experts need 26 to 95 steps as a rule and never more than 200,
-# and whoever looks anew only every few steps is slower than they are.
-STEPS = 300
+STEPS = TASK_STEPS
 CHECKPOINT = "robots-small"
 TRIES = 5  # episodes in a row that cannot even begin, after which the simulator is given up
 

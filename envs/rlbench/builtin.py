@@ -189,6 +189,10 @@ class BuiltinWorld:
         """
         return self._playing().states()
 
+    def ahead(self) -> np.ndarray:
+        """How far the target is ahead of the tip, (6,) m and rad."""
+        return self._playing().robot.ahead
+
     def picture(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """What a camera sees: uint8 (H, W, 3), and depth float32 (H, W) in m."""
         return self._playing().draw(self._cameras[camera])

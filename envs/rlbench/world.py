@@ -15,6 +15,9 @@ import numpy as np
 from envs.errors import UserError
 
 CONTROL_HZ = 20
+# That a task may take: 15 s. RLBench has no limit of its own; the scripted experts never need as many, and whoever
+# looks anew only every few steps is slower than they are.
+TASK_STEPS = 300
 CAMERAS = ("front", "wrist", "left_shoulder", "right_shoulder", "overhead")
 SIDE = 128  # px; of a picture, unless asked for another size
 MAX_SIDE = 2048  # px
@@ -85,6 +88,10 @@ class World(Protocol):
 
     def states(self) -> dict[str, np.ndarray]:
         """The entries of `STATES` and task_low_dim_state, each float64 (n,), finite."""
+        ...
+
+    def ahead(self) -> np.ndarray:
+        """How far the target of "delta" commands is ahead of the tip, float64 (6,): m, and a rotation vector in rad."""
         ...
 
     def picture(self, camera: str) -> tuple[np.ndarray, np.ndarray]:

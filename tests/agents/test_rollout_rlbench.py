@@ -67,7 +67,7 @@ def test_an_episode_does_not_depend_on_the_others() -> None:
 def test_a_variation_for_all_has_the_starts_of_drawn_ones() -> None:
     drawn = RLBenchBenchmark(("push_button",), count=3).episodes()
     given = RLBenchBenchmark(("push_button",), count=3, variation=4).episodes()
-    assert {episode.sentences for episode in given} == {("push the navy button",)}
+    assert {episode.sentences for episode in given} == {("push the yellow button",)}
     assert [{**episode.start, "variation": 4} for episode in drawn] == [episode.start for episode in given]
 
 

@@ -123,7 +123,7 @@ class RLBenchSimulation:
     def go_on(self, task: str | None) -> View:
         """See `Simulation`; a task that is done counts again once it has been undone."""
         if task not in (None, self._placed):
-            raise UserError(f"{task} needs its own things, and those of {self._placed} stand here; start anew with it")
+            raise UserError(f"the things of {self._placed} stand here, and {task} needs others; start anew with it")
         self._asked, self._stale = task is not None, bool(self.world.info()["success"])
         return self._view()
 

@@ -34,7 +34,7 @@ class RLBenchSetting:
 
     world: ClassVar[str] = "rlbench"
     steps: ClassVar[int] = 300  # 15 s
-    cost: ClassVar[Cost] = Cost(90, 30_000, 0.02)
+    cost: ClassVar[Cost] = Cost(70, 20_000, 0.012)
 
     @property
     def kind(self) -> DatasetKind:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.calvin.dataset_writer import DatasetWriter
+from envs.calvin.dataset import calvin_kind
 from envs.calvin.env import CalvinEnv, Observation
 from envs.calvin.experts import EXPERTS, Expert
 from envs.calvin.language import instruction_for, task_of
@@ -17,6 +17,7 @@ from envs.calvin.sequences import CHAIN_STEPS
 from envs.calvin.tasks import TASKS
 from envs.calvin.world import CAMERAS, CONTROL_HZ
 from envs.tabletop.arm import MAX_ANGLE_STEP, MAX_POSITION_STEP, beyond_reach
+from envs.tabletop.dataset_writer import DatasetWriter
 from ui.record import games_folder
 from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
@@ -74,7 +75,7 @@ class Calvin:
 
     def record(self, folder: Path, scene: str) -> DatasetWriter:
         """See `Benchmark`; what is recorded becomes the split `training` of the data set in `folder`."""
-        return DatasetWriter(folder / "training", scene=scene)
+        return DatasetWriter(folder / "training", calvin_kind(scene))
 
 
 class CalvinSimulation:

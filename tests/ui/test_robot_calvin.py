@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import play
-from envs.calvin.dataset import open_split
 from envs.errors import UserError
+from envs.tabletop.dataset import open_split
 from tests.robots import tiny_robot
 from tests.ui.robot_fakes import attend
 from ui.options import calvin_parser

@@ -28,11 +28,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from envs.calvin.dataset import DatasetSplit, Window
-from envs.calvin.frames import DamagedFrameError
 from envs.errors import UserError
 from envs.files import free_bytes
 from envs.tabletop.canvas import resize
+from envs.tabletop.dataset import DatasetSplit, Window
+from envs.tabletop.frames import DamagedFrameError
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.calvin.dataset import open_split
 from envs.errors import UserError
+from envs.tabletop.dataset import open_split
 from train.data.robot_cache import CachedFrames, cached_frames
 
 SPLITS = ("train", "validation")

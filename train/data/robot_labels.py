@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.calvin.dataset import open_split
 from envs.errors import UserError
 from envs.files import replace_bytes
+from envs.tabletop.dataset import open_split
 from train.data.robot_cache import CHUNK, CachedFrames, progress
 from train.data.robot_clips import RobotClips, RobotDataConfig, VideoClips, open_parts
 

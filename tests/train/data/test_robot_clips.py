@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envs.calvin.dataset import open_split
-from envs.calvin.frames import frame_name
 from envs.errors import UserError
 from envs.objects import load_array, object_bytes
 from envs.tabletop.canvas import resize
+from envs.tabletop.dataset import open_split
+from envs.tabletop.frames import frame_name
 from tests.calvin_data import record
 from train.data import robot_cache
 from train.data.robot_clips import RobotClips, RobotDataConfig, VideoClips

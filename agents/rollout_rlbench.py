@@ -18,13 +18,12 @@ from agents.rollout_episodes import Episode, SimulationError
 from agents.rollout_shared import EPISODES, Draws, Pictures, choose, read_tasks
 from envs.errors import UserError
 from envs.rlbench.actions import read_action
+from envs.rlbench.dataset import CAMERAS, SIZES
 from envs.rlbench.env import BACKENDS, make_world
 from envs.rlbench.language import instruction_for, sentences_for
 from envs.rlbench.tasks import check_task, check_variation, task_named, task_names
-from envs.rlbench.world import CONTROL_HZ, SIDE, TASK_STEPS, SimulatorError, World
+from envs.rlbench.world import CONTROL_HZ, TASK_STEPS, SimulatorError, World
 
-CAMERAS = ("front", "wrist")
-SIZES = {camera: (SIDE, SIDE) for camera in CAMERAS}  # px
 STEPS = TASK_STEPS
 CHECKPOINT = "robots-small"
 TRIES = 5  # episodes in a row that cannot even begin, after which the simulator is given up

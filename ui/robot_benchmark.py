@@ -162,6 +162,10 @@ class Benchmark(Protocol):
         """How the task is asked for."""
         ...
 
+    def recorded_as(self, task: str) -> str:
+        """What data sets call the task."""
+        ...
+
     def task_of(self, instruction: str) -> str:
         """The task that an instruction asks for; UserError, with a hint, where it is none."""
         ...

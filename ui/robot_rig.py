@@ -312,7 +312,8 @@ class Rig:
         if self._recorded < _LEAST_FRAMES:
             recording.discard()
         elif attempt.solved:
-            recording.commit(attempt.start.task, attempt.start.instruction)
+            assert attempt.start.task is not None
+            recording.commit(self.benchmark.recorded_as(attempt.start.task), attempt.start.instruction)
             self._kept = f"{_frames(self._recorded)} with their instruction are kept in {self._folder}"
         else:
             recording.commit()

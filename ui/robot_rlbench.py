@@ -9,13 +9,15 @@ import numpy as np
 
 from envs.errors import UserError
 from envs.rlbench.actions import read_action
+from envs.rlbench.dataset import CAMERAS, frame_of, rlbench_kind
 from envs.rlbench.env import make_world
 from envs.rlbench.experts import Expert
 from envs.rlbench.language import instruction_for, meaning_of
 from envs.rlbench.tasks import check_task, check_variation, task_named, task_names
-from envs.rlbench.world import CAMERAS, CONTROL_HZ, OPEN, SIDE, TASK_STEPS, SimulatorError
+from envs.rlbench.world import CLOSED, CONTROL_HZ, OPEN, SIDE, TASK_STEPS, SimulatorError
+from envs.tabletop.dataset_writer import DatasetWriter
 from ui.record import games_folder
-from ui.robot_benchmark import Action, Policy, Recorder, View, held_back, persistent
+from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
 SIDES = (SIDE, 2 * SIDE)  # px of both cameras; RLBench's own first
 ROOM = "room"  # the one scene
@@ -58,7 +60,7 @@ class RLBench:
     name, world = "RLBench", "rlbench"
     hz = CONTROL_HZ
     limit = TASK_STEPS
-    cameras = (CAMERAS[0], CAMERAS[1])
+    cameras = CAMERAS
     scenes = (ROOM,)
     tasks = _all_names()
     moves = _MOVES
@@ -70,6 +72,10 @@ class RLBench:
     def sentence(self, task: str) -> str:
         """See `Benchmark`."""
         return instruction_for(*read_name(task))
+
+    def recorded_as(self, task: str) -> str:
+        """See `Benchmark`; the sentence tells the variation."""
+        return read_name(task)[0]
 
     def task_of(self, instruction: str) -> str:
         """See `Benchmark`; of several variations that words may mean, the first."""
@@ -90,9 +96,9 @@ class RLBench:
         """See `Benchmark`."""
         return games_folder().parent / "demonstrations" / "rlbench"
 
-    def record(self, folder: Path, scene: str) -> Recorder:
-        """See `Benchmark`."""
-        raise UserError("RLBench's episodes cannot be recorded from the window yet; leave recording off")
+    def record(self, folder: Path, scene: str) -> DatasetWriter:
+        """See `Benchmark`; what is recorded becomes the split `training` of the data set in `folder`."""
+        return DatasetWriter(folder / "training", rlbench_kind())
 
 
 class RLBenchSimulation:
@@ -100,9 +106,8 @@ class RLBenchSimulation:
 
     def __init__(self, backend: str, size: int) -> None:
         """size: side of both cameras' pictures, px."""
-        self._cameras = (CAMERAS[0], CAMERAS[1])
         try:
-            self.world = make_world(backend, dict.fromkeys(self._cameras, (size, size)))
+            self.world = make_world(backend, dict.fromkeys(CAMERAS, (size, size)))
         except SimulatorError as error:
             raise UserError(f"{error}; examples/rlbench.md lists what helps") from error
         self._placed = RLBench.tasks[0]  # whose things stand there
@@ -153,11 +158,11 @@ class RLBenchSimulation:
         self.world.close()
 
     def _view(self, solved: bool = False, trouble: str | None = None) -> View:
-        pictures = {name: self.world.picture(name)[0] for name in self._cameras}
+        pictures = {name: self.world.picture(name)[0] for name in CAMERAS}
         states, lead = self.world.states(), self.world.ahead()
         return View(
             pictures=pictures,
-            observation={**{f"{name}_rgb": picture for name, picture in pictures.items()}, **states},
+            observation={**states, **frame_of(states, pictures, CLOSED if self._closed else OPEN)},
             opening=float(states["gripper_joint_positions"].sum()),
             closed=self._closed,
             lead=lead,

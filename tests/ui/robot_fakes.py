@@ -125,6 +125,9 @@ class FakeBenchmark:
     def sentence(self, task: str) -> str:
         return f"go {task}"
 
+    def recorded_as(self, task: str) -> str:
+        return f"the {task}"
+
     def task_of(self, instruction: str) -> str:
         task = instruction.split()[-1]
         if task not in self.tasks:

@@ -12,13 +12,14 @@ import pytest
 import play
 from envs.errors import UserError
 from envs.rlbench.builtin import BuiltinWorld
+from envs.tabletop.dataset import open_split
 from tests.envs.rlbench.fake_rlbench import installed
 from tests.robots import tiny_robot
 from tests.ui.robot_fakes import RobotDriver, attend
 from ui.messages import WARNING
 from ui.options import rlbench_parser
 from ui.robot_benchmark import MOVES
-from ui.robot_rig import AGENT, EXPERT, YOU
+from ui.robot_rig import AFTERWARDS, AGENT, EXPERT, YOU
 from ui.robot_rlbench import ROOM, RLBench, name_of, read_name
 from ui.robot_session import RobotSession, Setup
 from ui.robot_speeds import FASTEST
@@ -67,6 +68,29 @@ def test_the_expert_solves_a_variation(opened: Open) -> None:
     session.toggle_pause()  # on from there: pressed once, it has to come up before it counts again
     attend(session, lambda: not session.loading)
     assert not session.solved
+
+
+def test_an_expert_is_recorded_and_read_again(opened: Open, tmp_path: Path) -> None:
+    session = opened("push_button 4")
+    session.new_start()
+    session.toggle_recording()
+    assert session.folder is not None and session.folder.parts[-3:] == ("videoworld", "demonstrations", "rlbench")
+    attend(session, lambda: session.solved and session.recorded is None)
+    session.same_start()
+    attend(session, lambda: (session.recorded or 0) > 4)
+    session.close()
+    assert session.farewell is not None and str(session.folder) in session.farewell
+    split = open_split(session.folder)
+    (first, last), (begin, end) = split.episodes.tolist()
+    window = split.windows[0]
+    assert (window.first, window.last, window.task, window.sentence) == (
+        first, last, "push_button", "push the yellow button",
+    )  # fmt: skip
+    assert last - first > AFTERWARDS + 10 and end >= begin + 4 and len(split.windows) == 1
+    frame = split.frame(first)
+    assert frame["rgb_front"].shape == frame["rgb_wrist"].shape == (128, 128, 3)
+    assert frame["rel_actions"].shape == (7,) and frame["robot_obs"].shape == (15,)
+    assert np.abs(frame["rel_actions"][:3]).max() > 0
 
 
 def test_another_instruction_sets_up_its_things(opened: Open) -> None:

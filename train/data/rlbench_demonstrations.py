@@ -16,7 +16,7 @@ from envs.rlbench.dataset import CAMERAS, SIZES, frame_of, rlbench_kind
 from envs.rlbench.env import make_world
 from envs.rlbench.language import sentences_for
 from envs.rlbench.tasks import check_task, task_names
-from envs.rlbench.world import OPEN
+from envs.rlbench.world import OPEN, TASK_STEPS
 from envs.tabletop.dataset_files import DatasetKind
 from train.data.demonstrations import Cost, Frame, load_expert
 
@@ -33,7 +33,7 @@ class RLBenchSetting:
     agent: str = ""
 
     world: ClassVar[str] = "rlbench"
-    steps: ClassVar[int] = 300  # 15 s
+    steps: ClassVar[int] = TASK_STEPS
     cost: ClassVar[Cost] = Cost(70, 20_000, 0.012)
 
     @property

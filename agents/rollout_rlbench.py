@@ -57,8 +57,6 @@ class RLBenchBenchmark:
 
     name = world = "rlbench"
     hz = CONTROL_HZ
-    source = "Ren et al. 2025, table 3, in RLBench itself and not in this world of our own"
-
     def __post_init__(self) -> None:
         for task in self.tasks:
             if self.backend == "builtin" or self.language != "protocol":
@@ -70,6 +68,12 @@ class RLBenchBenchmark:
     def published(self) -> Mapping[str, Mapping[str, float]]:
         """The paper's figures by task, in percent, if any of its two tasks is run."""
         return PUBLISHED if {*self.tasks} & {*PUBLISHED["VideoWorld"]} else {}
+
+    @property
+    def source(self) -> str:
+        """Where the paper's figures are from."""
+        ours = " and not in this world of our own" if self.backend == "builtin" else ""
+        return f"Ren et al. 2025, table 3, in RLBench itself{ours}"
 
     def settings(self) -> dict[str, Any]:
         """All but the tasks and their number: an episode's key says which it is."""

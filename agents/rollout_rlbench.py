@@ -57,6 +57,7 @@ class RLBenchBenchmark:
 
     name = world = "rlbench"
     hz = CONTROL_HZ
+
     def __post_init__(self) -> None:
         for task in self.tasks:
             if self.backend == "builtin" or self.language != "protocol":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ SIDES: tuple[int, ...] = (200, 400)  # px of the static camera; CALVIN's own fir
 GRIPPER_SHARE = 0.42  # the gripper camera's pictures are smaller, as CALVIN's 84 px are
 # x is the static camera's right, y leads into its picture. The first two angles turn with the hand; at home, a quarter
 # turn about z, they are about y and -x.
-_MOVES = {
+_MOVES: Mapping[str, tuple[int, int]] = {
     "right": (0, 1), "left": (0, -1), "away": (1, 1), "near": (1, -1), "up": (2, 1), "down": (2, -1),
     "roll_left": (3, 1), "roll_right": (3, -1), "tilt_near": (4, 1), "tilt_away": (4, -1),
     "turn_left": (5, 1), "turn_right": (5, -1),

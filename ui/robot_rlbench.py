@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from ui.record import games_folder
 from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
 SIDES = (SIDE, 2 * SIDE)  # px of both cameras; RLBench's own first
-ROOM = "room"  # the one scene
+ROOM = "room"
+SCENES: tuple[str, ...] = (ROOM,)
 
 # The front camera looks along -x, so that y is its right; actions turn about the world's axes.
-_MOVES = {
+_MOVES: Mapping[str, tuple[int, int]] = {
     "right": (1, 1), "left": (1, -1), "away": (0, -1), "near": (0, 1), "up": (2, 1), "down": (2, -1),
     "roll_left": (3, -1), "roll_right": (3, 1), "tilt_away": (4, 1), "tilt_near": (4, -1),
     "turn_left": (5, 1), "turn_right": (5, -1),
@@ -61,7 +63,7 @@ class RLBench:
     hz = CONTROL_HZ
     limit = TASK_STEPS
     cameras = CAMERAS
-    scenes = (ROOM,)
+    scenes = SCENES
     tasks = _all_names()
     moves = _MOVES
 

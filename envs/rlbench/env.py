@@ -255,7 +255,9 @@ def make_world(
         return BuiltinWorld(sizes, renderer=renderer or "fast")
     from envs.rlbench.official import OfficialWorld
 
-    choices = {name: value for name, value in (("renderer", renderer), ("arm", arm)) if value is not None}
+    choices: dict[str, Any] = {
+        name: value for name, value in (("renderer", renderer), ("arm", arm)) if value is not None
+    }
     return OfficialWorld(sizes, depth=depth, **choices)
 
 

@@ -256,8 +256,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.checkpoint = CHECKPOINTS / BENCHMARKS[options.benchmark].CHECKPOINT
         if not options.checkpoint.is_dir():
             raise UserError(
-                f"there is no agent in assets/checkpoints/{options.checkpoint.name}; train one, as the README says, "
-                "and give its folder with --checkpoint FOLDER"
+                f"there is no agent in assets/checkpoints/{options.checkpoint.name}; train one (python -m train "
+                f"experiment={options.checkpoint.name}) and give its folder with --checkpoint FOLDER"
             )
     if options.json is not None and options.json.is_dir():
         raise UserError(f"--json {options.json} is a folder; give the path of a file")

@@ -71,7 +71,7 @@ def agent_of(args: argparse.Namespace, seed: int) -> tuple[Callable[[], RobotAge
     folder: Path = args.checkpoint or ROBOT_CHECKPOINTS[args.mode]
     if args.checkpoint is None and not (folder / "config.yaml").is_file():
         place = f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
-        return None, f"There is no agent in {place}: train one, as the README says, or {_CURE}."
+        return None, f"There is no agent in {place}: train one (python -m train experiment={folder.name}) or {_CURE}."
     head = robot_world(checkpoint_settings(folder, _CURE), folder, args.mode).get("inverse_dynamics")
     steps = head.get("steps") if isinstance(head, dict) else None
     if args.replan is not None and isinstance(steps, int) and not 1 <= args.replan <= steps:

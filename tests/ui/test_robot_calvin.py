@@ -160,4 +160,4 @@ def test_without_a_checkpoint_the_way_to_one_is_told(monkeypatch: pytest.MonkeyP
     folder = tmp_path / "assets" / "checkpoints" / "calvin-small"
     monkeypatch.setattr("ui.robot_start.ROBOT_CHECKPOINTS", {"calvin": folder})
     load, why = agent_of(calvin_parser().parse_args([]), 1)
-    assert load is None and "in assets/checkpoints/calvin-small: train one" in why and "--checkpoint FOLDER" in why
+    assert load is None and "python -m train experiment=calvin-small" in why and "--checkpoint FOLDER" in why

@@ -290,7 +290,7 @@ def test_what_the_command_line_asks_for(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert setup("--instruction", "Close Box").task == "close_box"
     monkeypatch.setattr("ui.robot_start.ROBOT_CHECKPOINTS", {"rlbench": tmp_path / "assets/checkpoints/robots-small"})
     load, why = agent_of(rlbench_parser().parse_args([]), 1)
-    assert load is None and "There is no agent in assets/checkpoints/robots-small" in why
+    assert load is None and "There is no agent in assets/checkpoints/robots-small: train one (python -m train" in why
 
 
 def test_without_a_checkpoint_the_expert_acts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 
+from envs.calvin.actions import read_action
+from envs.calvin.env import make_world
+from envs.calvin.experts import Expert
+from envs.calvin.layouts import layout
+from envs.calvin.starts import start_for
 from envs.calvin.tasks import COLOURS, TASKS, Info, check_task, is_solved, solved_tasks, turn_between
 from envs.errors import UserError
 
@@ -204,6 +210,31 @@ def test_the_official_oracle_agrees() -> None:
     ]
     assert sum(len(theirs) for theirs, _ in verdicts) > 200
     assert np.mean([theirs == ours for theirs, ours in verdicts]) >= 0.99
+
+
+@pytest.mark.slow
+def test_the_official_oracle_agrees_on_demonstrations() -> None:
+    """What experts of all tasks do, judged between any two of its moments a third of a second apart or more."""
+    reference = pytest.importorskip("calvin_env.envs.tasks", reason="the official package calvin_env is not installed")
+    oracle, solved, pairs = reference.Tasks(official_table()), set[str](), 0
+    world, plan = make_world("builtin", "D", {"static": (8, 8)}, "fast", None), layout("D")
+    for task in TASKS:
+        random = np.random.default_rng([7, TASKS.index(task)])
+        robot, scene = start_for(task, plan, random, arm_spread=1.0)
+        world.reset_to(robot, scene)
+        expert, infos = Expert(task, plan, random), [world.info()]
+        for step in range(300):
+            world.act(read_action(expert.act(*world.states()), "relative"))
+            if step % 10 == 9 or expert.finished:
+                infos.append(world.info())
+            if expert.finished:
+                break
+        for start, end in itertools.combinations(infos, 2):
+            theirs = oracle.get_task_info(start, end)
+            assert theirs == solved_tasks(start, end)
+            solved, pairs = solved | theirs, pairs + 1
+    world.close()
+    assert len(solved) >= 30 and pairs > 1000
 
 
 def official_table() -> dict[str, list[Any]]:

@@ -109,9 +109,7 @@ def test_settings_that_do_not_go_together(
 
 def test_a_data_set_of_the_other_world_is_refused(worlds: dict[str, RobotVideoConfig]) -> None:
     wrong = RobotVideoConfig(worlds["calvin"].folders, **SIDES, **RLBENCH)
-    with pytest.raises(
-        UserError, match="has no pictures of the camera front, only of static and gripper: name"
-    ):
+    with pytest.raises(UserError, match="has no pictures of the camera front, only of static and gripper: name"):
         wrong.video("train")
 
 

@@ -148,7 +148,7 @@ class JointVideo:
 
     def compare_codes(self, codes: np.ndarray, done: np.ndarray) -> dict[str, float]:
         """As `RobotVideo.compare_codes`, for each world: its name stands behind a dot."""
-        figures = {}
+        figures: dict[str, float] = {}
         for number, (name, video) in enumerate(self._videos.items()):
             mine = done[:, 7] == number
             told = video.compare_codes(codes[mine], done[mine, :7])

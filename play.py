@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from agents.checkpoint_config import checkpoint_frames
 from envs.errors import UserError
-from ui.options import calvin_parser, dream_parser, go_parser, gtp_parser
+from ui.options import calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
 
 if TYPE_CHECKING:
     from agents.go_agent import GoAgent, GoModel
@@ -46,6 +46,7 @@ usage: play.py MODE [options]
   play.py dream go              play inside the agent's imagination: the board is whatever it draws
   play.py gtp                   a GTP engine for Sabaki and other Go programs
   play.py calvin                watch a robot at CALVIN's play table, steer it yourself and record it
+  play.py rlbench               the same at RLBench's tasks
 
 play.py MODE --help lists the options of a mode.
 """
@@ -318,19 +319,19 @@ def gtp_server(args: argparse.Namespace) -> GtpServer:
     return GtpServer(agent_in_background(args, size, seed), size=size, komi=komi, name=NAME, version=VERSION)
 
 
-def watch_calvin(args: argparse.Namespace) -> None:
-    """Show a robot at CALVIN's play table until its window is closed."""
+def watch_robot(args: argparse.Namespace) -> None:
+    """Show a robot at work until its window is closed."""
     problem = "a robot is watched in a window only" if args.ui == "terminal" else display_problem()
     if problem is not None:
         raise UserError(
-            f"{problem}; python -m agents.rollout calvin lets an agent act without one and counts successes"
+            f"{problem}; python -m agents.rollout {args.mode} lets an agent act without one and counts successes"
         )
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it greets on stdout
-    from ui.robot_start import calvin_session
+    from ui.robot_start import robot_session
     from ui.robot_window import RobotWindow
     from ui.settings import Settings
 
-    session = calvin_session(args, seed_of(args))
+    session = robot_session(args, seed_of(args))
     try:
         RobotWindow(session, settings=Settings.load(), title=f"{NAME} robot").run()
     finally:
@@ -348,7 +349,8 @@ MODES: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse
     "go": (go_parser, play_go),
     "dream": (dream_parser, dream),
     "gtp": (gtp_parser, serve_gtp),
-    "calvin": (calvin_parser, watch_calvin),
+    "calvin": (calvin_parser, watch_robot),
+    "rlbench": (rlbench_parser, watch_robot),
 }
 
 

@@ -156,7 +156,13 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, source: str |
 
 def as_values(config: Any) -> dict[str, Any]:
     """A dataclass as plain values; tuples become lists, so that YAML stays plain."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(config).items()}
+    return {key: _plain(value) for key, value in asdict(config).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, (tuple, list)) else value
 
 
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,9 +1,10 @@
 """Rollouts of robot agents: episodes of a benchmark in simulation, success rates with intervals, and films.
 
     python -m agents.rollout calvin --out runs/rollout/calvin --video runs/rollout/films
+    python -m agents.rollout rlbench --tasks close_microwave,close_fridge --episodes 100
 
 The same command goes on after an interruption: finished episodes stand in OUT/episodes.jsonl. More episodes or tasks
-may be asked for then; all else has to stay the same.
+may be asked for then; all else has to stay the same. Episodes that a failing simulator has cost are run again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 from rich.console import Console, Group
 from rich.live import Live
 
-from agents import rollout_calvin
+from agents import rollout_calvin, rollout_rlbench
 from agents.commands import Parser, machine
 from agents.rollout_episodes import Benchmark, Job, Result, RolloutSettings, Runner, sentences_of
 from agents.rollout_films import is_complete, load_imageio, remove_partials
@@ -34,9 +35,8 @@ from envs.errors import UserError
 from envs.files import replace_bytes
 
 CHECKPOINTS = Path(__file__).parents[1] / "assets" / "checkpoints"
-STEPS = 360  # for each task, as in CALVIN's protocols
 FILMS = 1
-BENCHMARKS = {"calvin": rollout_calvin}
+BENCHMARKS = {"calvin": rollout_calvin, "rlbench": rollout_rlbench}
 
 
 class Rollout:
@@ -161,6 +161,7 @@ class Rollout:
             "checkpoint": str(self.options.checkpoint),
             **Scores.of(self.results, self.benchmark).as_json(),
             "published": {name: dict(figures) for name, figures in self.benchmark.published.items()},
+            "published_source": self.benchmark.source if self.benchmark.published else "",
             "films": {key: f"{path}.mp4" for key, path in self.films().items() if is_complete(path)},
             "episodes": [asdict(result) for result in self.results],
             "machine": machine(),
@@ -175,11 +176,11 @@ def _duration(seconds: float) -> str:
 
 def show(rollout: Rollout) -> None:
     """Run, with a table that grows on a terminal, else a line for each episode on stderr; then the table on stdout."""
-    watching, published = Console(stderr=True), rollout.benchmark.published
+    watching, benchmark = Console(stderr=True), rollout.benchmark
 
     def table() -> Group:
-        scores = Scores.of(rollout.results, rollout.benchmark)
-        return Group(rollout.progress(), "", scores.table(published))
+        scores = Scores.of(rollout.results, benchmark)
+        return Group(rollout.progress(), "", scores.table(benchmark))
 
     live = Live(get_renderable=table, console=watching, refresh_per_second=1, transient=True)
     with live if watching.is_terminal else nullcontext():
@@ -193,21 +194,23 @@ def show(rollout: Rollout) -> None:
         if path is not None:
             _write(path, content)
     paper = Console(width=None if sys.stdout.isatty() else 1000)  # a file has no width
-    paper.print(f"{len(rollout.results)} episodes", "", Scores.of(rollout.results, rollout.benchmark).table(published),
-                sep="\n")  # fmt: skip
+    scores = Scores.of(rollout.results, benchmark).table(benchmark)
+    paper.print(f"{len(rollout.results)} episodes", "", scores, sep="\n")
     lost = [result for result in rollout.results if result.reason]
     if lost:
-        what = f"{len(lost)} episodes could not be run" if len(lost) > 1 else "1 episode could not be run"
-        print(f"{what}, counted as not solved: {lost[0].key} ({lost[0].reason})", file=sys.stderr)
+        what = f"{len(lost)} episode{'s' * (len(lost) > 1)} could not be run to the end"
+        first = f"{lost[0].key} ({lost[0].reason})"
+        print(f"{what}, counted as not solved: {first}; the same command tries again", file=sys.stderr)
     print(f"Every episode and all figures are in {rollout.options.out}.", file=sys.stderr)
 
 
 def _told(result: Result) -> str:
     if result.reason:
         return f"{result.key}: {result.reason}"
+    trouble = f" (the arm refused {result.trouble})" if result.trouble and not result.solved else ""
     if len(result.tasks) > 1:
-        return f"{result.key}: {result.solved} of {len(result.tasks)} solved in {sum(result.steps)} steps"
-    return f"{result.key}: {'solved' if result.solved else 'not solved'} in {result.steps[0]} steps"
+        return f"{result.key}: {result.solved} of {len(result.tasks)} solved in {sum(result.steps)} steps{trouble}"
+    return f"{result.key}: {'solved' if result.solved else 'not solved'} in {result.steps[0]} steps{trouble}"
 
 
 def _write(path: Path, content: str) -> None:
@@ -229,9 +232,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         part = kinds.add_parser(name, description=what, allow_abbrev=False, help=f"{name.upper()}'s tasks")
         module.add_options(part)
         add = part.add_argument
-        add("--checkpoint", type=Path, default=CHECKPOINTS / f"{name}-small", metavar="FOLDER",
-            help=f"of a robot agent (default: assets/checkpoints/{name}-small)")  # fmt: skip
-        add("--steps", type=int, default=STEPS, help="actions for each task (default: %(default)s)")
+        add("--checkpoint", type=Path, metavar="FOLDER",
+            help=f"of a robot agent (default: assets/checkpoints/{module.CHECKPOINT})")  # fmt: skip
+        add("--steps", type=int, default=module.STEPS, help="actions for each task (default: %(default)s)")
         add("--temperature", type=float, default=0.0, help="0 takes the likeliest codes (default), 1 samples them")
         add("--replan", type=int, help="actions between two looks (default: all that the agent plans)")
         add("--workers", type=int, default=_cores(), help="processes (default: one a core); 0: none but this one")
@@ -249,6 +252,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.films is not None and options.video is None:
         raise UserError(f"--films {options.films} has no folder to film into; give --video DIR too")
     options.films = options.films or FILMS
+    if options.checkpoint is None:
+        options.checkpoint = CHECKPOINTS / BENCHMARKS[options.benchmark].CHECKPOINT
+        if not options.checkpoint.is_dir():
+            raise UserError(
+                f"there is no agent in assets/checkpoints/{options.checkpoint.name}; train one (python -m train "
+                f"experiment={options.checkpoint.name}) and give its folder with --checkpoint FOLDER"
+            )
     if options.json is not None and options.json.is_dir():
         raise UserError(f"--json {options.json} is a folder; give the path of a file")
     return options

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agents import rollout_shared
 from agents.rollout_episodes import Episode
+from agents.rollout_shared import EPISODES, Draws, Pictures, choose, read_tasks
 from envs.calvin.actions import read_action
 from envs.calvin.env import BACKENDS, make_world
 from envs.calvin.language import VALIDATION, sentences_for
@@ -24,18 +25,16 @@ from envs.calvin.world import CONTROL_HZ
 from envs.errors import UserError
 
 PROTOCOLS = ("single", "long")
-LANGUAGES = ("protocol", "own", "held-out")
 SIZES = {"static": (200, 200), "gripper": (84, 84)}  # px; CALVIN's cameras
 PLACES = "D"  # the scene that the protocols' starting states are measured in
-EPISODES = 25
+STEPS = 360  # for each task, as in CALVIN's protocols
+CHECKPOINT = "calvin-small"
 
 # Ren et al. 2025, table 2: percent of 500 trials. The first was trained on 30,000 more trajectories than the second.
 PUBLISHED = {
     "VideoWorld": {"push": 72.7, "open/close": 91.0, "lights": 93.8},
     "oracle": {"push": 75.4, "open/close": 95.3, "lights": 96.2},
 }
-_STARTS, _SENTENCES, _SAMPLING = range(3)  # what random numbers are for
-_ROLLOUT = 71  # begins the seed of all of them, so that no recording of training data has the same
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ class CalvinBenchmark:
 
     name = world = "calvin"
     hz = CONTROL_HZ
+    source = "Ren et al. 2025, table 2, 500 trials in CALVIN itself"
 
     def __post_init__(self) -> None:
         layout(self.scene)
@@ -128,44 +128,20 @@ class CalvinBenchmark:
     def _episode(self, key: str, chain: Chain | None, number: int, task: int = -1) -> Episode:
         """`task`: its place among all, -1 in a chain."""
         tasks = (TASKS[task],) if task >= 0 else chain.tasks if chain is not None else ()
-        place = (_ROLLOUT, self.seed, list(LAYOUTS).index(self.scene), task + 1, number)
-        start: dict[str, Any] = {"state": chain.state} if chain else {"drawn": [*place, _STARTS], "task": tasks[0]}
-        random = np.random.default_rng([*place, _SENTENCES])
+        draws = Draws((self.seed, list(LAYOUTS).index(self.scene), task + 1, number))
+        start: dict[str, Any] = {"state": chain.state} if chain else {"drawn": draws.start, "task": tasks[0]}
+        random = draws.sentences()
         sentences = tuple(self._sentence(task, random) for task in tasks)
-        seed = int(np.random.default_rng([*place, _SAMPLING]).integers(2**62))
-        return Episode(key, tasks, sentences, start, seed)
+        return Episode(key, tasks, sentences, start, draws.sampling)
 
     def _sentence(self, task: str, random: np.random.Generator) -> str:
         if self.language == "protocol":
             return VALIDATION[task]
-        choices = sentences_for(task, held_out=self.language == "held-out")
-        return choices[int(random.integers(len(choices)))]
+        return choose(sentences_for(task, held_out=self.language == "held-out"), random)
 
 
 def _restricted_chains() -> tuple[Chain, ...]:
     return make_chains(CHAINS, length=1, tasks=VIDEOWORLD_TASKS)
-
-
-class Pictures(Mapping[str, NDArray[np.uint8]]):
-    """What the cameras see, drawn when it is looked at: drawing takes longer than the physics of several steps."""
-
-    def __init__(self, simulation: CalvinSimulation) -> None:
-        self._simulation = simulation
-        self._steps = simulation.steps
-
-    def __getitem__(self, camera: str) -> NDArray[np.uint8]:
-        return self._drawn[camera]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(SIZES)
-
-    def __len__(self) -> int:
-        return len(SIZES)
-
-    @cached_property
-    def _drawn(self) -> dict[str, NDArray[np.uint8]]:
-        assert self._steps == self._simulation.steps, "these pictures are of an earlier step"
-        return {camera: self._simulation.world.picture(camera)[0] for camera in SIZES}
 
 
 class CalvinSimulation:
@@ -177,6 +153,8 @@ class CalvinSimulation:
         self.world = make_world(benchmark.backend, benchmark.scene, dict(SIZES), "fast", benchmark.assets)
         self.steps = 0
         self._task, self._begun = "", dict[str, Any]()
+
+    trouble, failed = None, False  # relative actions are always carried out, and no task is ever lost
 
     @property
     def opening(self) -> float:
@@ -199,7 +177,7 @@ class CalvinSimulation:
 
     def pictures(self) -> Pictures:
         """What the cameras "static" and "gripper" see now, in CALVIN's sizes."""
-        return Pictures(self)
+        return Pictures(tuple(SIZES), lambda camera: self.world.picture(camera)[0], lambda: self.steps)
 
     def step(self, action: NDArray[np.float32]) -> bool:
         """Carry out a relative action (7,); whether that solves the task."""
@@ -214,14 +192,14 @@ class CalvinSimulation:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """CALVIN's own part of the command line."""
+    rollout_shared.add_options(
+        parser, name="CALVIN", tasks="the 12 of VideoWorld's published protocol",
+        episodes="of each task, or chains of --protocol long", backends=BACKENDS, package="calvin_env",
+    )  # fmt: skip
     add = parser.add_argument
-    add("--tasks", help="by name, with commas between (default: the 12 of VideoWorld's published protocol)")
-    add("--episodes", type=int, default=EPISODES, help="of each task, or chains of --protocol long (default: 25)")
     add("--scene", default=PLACES, help="A, B, C or D (default: D)")
     add("--protocol", choices=PROTOCOLS, default="single", help="one task an episode, or CALVIN's chains of five")
-    add("--backend", choices=BACKENDS, default="builtin", help="official: the installed package calvin_env")
     add("--assets", type=Path, help="CALVIN's official meshes: the folder 'data' of calvin_env")
-    add("--language", choices=LANGUAGES, default="protocol", help="CALVIN's sentence, one of training, or one held out")
 
 
 def make_benchmark(options: argparse.Namespace) -> CalvinBenchmark:
@@ -230,9 +208,7 @@ def make_benchmark(options: argparse.Namespace) -> CalvinBenchmark:
     if options.tasks is not None:
         if options.protocol == "long":
             raise UserError("--protocol long has its own tasks, all 34; leave --tasks out, or give --protocol single")
-        tasks = tuple(dict.fromkeys(word.strip() for word in options.tasks.split(",") if word.strip()))
-        if not tasks:
-            raise UserError(f"--tasks {options.tasks!r} names none; give names such as open_drawer,turn_on_led")
+        tasks = read_tasks(options.tasks, "open_drawer,turn_on_led")
     return CalvinBenchmark(
         tasks, options.episodes, options.scene, options.protocol, options.backend,
         None if options.assets is None else str(options.assets), options.language, options.seed,

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from agents.robot_agent import RobotAgent, RobotThought
 
 
+class SimulationError(Exception):
+    """Raised by a simulation that has failed in an episode, which is lost; the next reset goes on. Words for people."""
+
+
 @dataclass(frozen=True)
 class Episode:
     """What is to be done.
@@ -44,7 +48,8 @@ class Result:
         steps: actions taken, for each task that was begun.
         seconds: wall time of the episode, its reset included.
         milliseconds: median wall time of a decision (a look and a plan); None if none was taken.
-        reason: why the episode could not be run; it then counts as not solved. "" for all that were.
+        reason: why the episode could not be run to its end; it then counts as not solved. "" for all that were.
+        trouble: why the arm did not always do what it was told, and how often; "" if it did.
     """
 
     key: str
@@ -56,10 +61,11 @@ class Result:
     seconds: float
     milliseconds: float | None
     reason: str = ""
+    trouble: str = ""
 
     @classmethod
     def lost(cls, episode: Episode, reason: str) -> Result:
-        """Of an episode that could not be run."""
+        """Of an episode that could not be run to its end."""
         return cls(episode.key, episode.tasks, episode.sentences, episode.start, 0, (0,), 0.0, None, reason)
 
     def same_end(self, other: Result) -> bool:
@@ -75,8 +81,18 @@ class Simulation(Protocol):
         """Between the gripper's fingers, m."""
         ...
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the arm did not do what it was told in the last step; None if it did."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing can solve the task any more."""
+        ...
+
     def reset(self, start: Mapping[str, Any]) -> None:
-        """Begin an episode at its start."""
+        """Begin an episode at its start. SimulationError where that fails."""
         ...
 
     def begin(self, task: str) -> None:
@@ -88,7 +104,7 @@ class Simulation(Protocol):
         ...
 
     def step(self, action: NDArray[np.float32]) -> bool:
-        """Carry out an action (7,) in [-1, 1]; whether that solves the task."""
+        """Carry out an action (7,) in [-1, 1]; whether that solves the task. SimulationError where that fails."""
         ...
 
     def close(self) -> None:
@@ -100,7 +116,8 @@ class Benchmark(Protocol):
     """Episodes and the world they take place in; it is pickled and sent to other processes.
 
     name: in commands. world: that an agent has to know. hz: actions a second. published: name of a published agent ->
-    group of tasks -> percent solved, where that can be compared with; else empty.
+    task or group of tasks -> percent solved, where that can be compared with; else empty. source: where these figures
+    are from, in words.
     """
 
     @property
@@ -115,6 +132,9 @@ class Benchmark(Protocol):
     @property
     def published(self) -> Mapping[str, Mapping[str, float]]: ...
 
+    @property
+    def source(self) -> str: ...
+
     def settings(self) -> dict[str, Any]:
         """What an episode of a given key depends on, as plain JSON."""
         ...
@@ -124,7 +144,7 @@ class Benchmark(Protocol):
         ...
 
     def group(self, task: str) -> str:
-        """The group that a task is counted in."""
+        """The group that a task is counted in; the task itself where each is counted by itself."""
         ...
 
     def open(self) -> Simulation:
@@ -160,11 +180,13 @@ def roll_out(
     """Let an agent play an episode, with at most `steps` actions for each task.
 
     The agent gets pictures only: no joints, no places of things. A watcher changes nothing but the time it takes.
+    SimulationError where the simulation fails.
     """
     start = time.perf_counter()
     simulation.reset(episode.start)
     taken: list[int] = []
     decisions: list[float] = []
+    refusals: list[str] = []
     solved = 0
     for number, (task, sentence) in enumerate(zip(episode.tasks, episode.sentences, strict=True)):
         simulation.begin(task)
@@ -173,7 +195,7 @@ def roll_out(
             watcher.begin(task, sentence)
         taken.append(0)
         done, thought = False, None
-        while not done and taken[-1] < steps:
+        while not (done or simulation.failed) and taken[-1] < steps:
             pictures = simulation.pictures()
             action = agent.act(pictures, imagine=int(watcher is not None))
             assert agent.thought is not None
@@ -184,6 +206,8 @@ def roll_out(
                 watcher.see(pictures, agent.thought, action, simulation.opening)
             done = simulation.step(action)
             taken[-1] += 1
+            if simulation.trouble is not None:
+                refusals.append(simulation.trouble)
         if watcher is not None:
             watcher.end(simulation.pictures(), simulation.opening, done)
         if not done:
@@ -192,6 +216,7 @@ def roll_out(
     return Result(
         episode.key, episode.tasks, episode.sentences, episode.start, solved, tuple(taken),
         round(time.perf_counter() - start, 3), round(float(np.median(decisions)), 2) if decisions else None,
+        trouble=f"in {len(refusals)} of {sum(taken)} steps, first: {refusals[0]}" if refusals else "",
     )  # fmt: skip
 
 
@@ -235,7 +260,13 @@ class Runner:
         self.simulation = settings.benchmark.open()
 
     def run(self, job: Job) -> Result:
-        """Run an episode, and film it if that is wanted."""
+        """Run an episode, and film it if that is wanted; no film is left of one that is lost."""
+        try:
+            return self._run(job)
+        except SimulationError as error:
+            return Result.lost(job.episode, str(error))
+
+    def _run(self, job: Job) -> Result:
         settings = self.settings
         if job.film is None:
             return roll_out(self.simulation, self.agent, job.episode, settings.steps)

@@ -34,7 +34,8 @@ class RolloutFolder:
     def open(self) -> None:
         """Take the folder and read what was done there; UserError if it is another rollout's, or in use."""
         self._take(self.folder, SETTINGS, "--out")
-        self.results = read_results(self.folder / EPISODES)
+        results = read_results(self.folder / EPISODES)
+        self.results = {key: result for key, result in results.items() if not result.reason}  # the lost are run again
 
     def take_films(self, folder: Path) -> None:
         """Take a folder for films as well; UserError as above."""

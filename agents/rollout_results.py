@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean, median
@@ -79,9 +79,9 @@ def _row(name: str, attempts: Sequence[_Attempt]) -> Row:
 class Scores:
     """All figures of a rollout.
 
-    tasks: a row each, in the order in which they first come; in chains, of those that were begun. groups: the same for
-    groups of tasks. all: the sum of them. chains: shares of the chains with at least 1, 2, ... tasks solved; empty for
-    episodes of one task. length: mean number of tasks solved in a row.
+    tasks: a row each, by name; in chains, of those that were begun. groups: the same for groups of tasks; none where
+    each task is a group of its own. all: the sum of them. chains: shares of the chains with at least 1, 2, ... tasks
+    solved; empty for episodes of one task. length: mean number of tasks solved in a row.
     """
 
     tasks: tuple[Row, ...]
@@ -108,12 +108,13 @@ class Scores:
             chains.append(Row(f"{least} in a row", count, len(results), count / len(results), *interval))
         return cls(
             tuple(_row(task, by_task[task]) for task in sorted(by_task)),
-            tuple(_row(group, by_group[group]) for group in by_group),
+            tuple(_row(group, by_group[group]) for group in by_group) if by_group.keys() != by_task.keys() else (),
             _row(ALL, attempts), tuple(chains), fmean(result.solved for result in results) if results else math.nan,
         )  # fmt: skip
 
-    def table(self, published: Mapping[str, Mapping[str, float]]) -> Group:
-        """For people; `published` as in `Benchmark`."""
+    def table(self, benchmark: Benchmark) -> Group:
+        """For people, with what is published for comparison."""
+        published = benchmark.published
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         table.add_column("", no_wrap=True)
         for column in ("solved", "share %", "95 %", "steps", "s", "ms", *published):
@@ -123,6 +124,8 @@ class Scores:
                 table.add_row(*_cells(row), *(_figure(theirs.get(row.name), 1) for theirs in published.values()))
             table.add_section()
         legend = "steps: median where it was solved; s: an episode; ms: a decision"
+        if published:
+            legend += f"\n{', '.join(published)}: {benchmark.source}"
         if not self.chains:
             return Group(table, "", legend)
         chained = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)

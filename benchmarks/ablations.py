@@ -64,7 +64,7 @@ VARIANTS = (
 
 def steps_within(tflop: float, stage: str, words: Sequence[str]) -> int:
     """How many steps of a stage take `tflop` * 10^12 floating-point operations."""
-    run = plan([(stage, [f"stage={stage}", "out=runs/none", "trainer.steps=1", *words])], CONF)[0]
+    run = plan([(stage, stage, [f"stage={stage}", "out=runs/none", "trainer.steps=1", *words])], CONF)[0]
     samples = run.trainer.batch_size * run.trainer.accumulate
     return max(1, round(tflop * 1e12 / (stage_class(stage)(run.stage).flops_per_sample() * samples)))
 

@@ -25,8 +25,7 @@ from envs.rlbench.actions import read_action
 from envs.rlbench.builtin import BuiltinWorld
 from envs.rlbench.experts import Expert
 from envs.rlbench.tasks import task_names
-
-MOST_STEPS = 300  # 15 s
+from envs.rlbench.world import TASK_STEPS
 
 
 class Result(NamedTuple):
@@ -43,17 +42,17 @@ def _world() -> BuiltinWorld:
 
 
 def run_episode(task: str, seed: int, noise: float) -> Result:
-    """Let the expert try a task once, in at most 300 steps."""
+    """Let the expert try a task once, in at most `TASK_STEPS`."""
     world, random = _world(), np.random.default_rng(seed)
     world.reset(task, None, random)
     expert = Expert(task, random, variation=world.info()["variation"], noise=noise)
     steps, solved = 0, False
-    while not (solved or expert.finished or steps == MOST_STEPS):
+    while not (solved or expert.finished or steps == TASK_STEPS):
         command, _ = read_action(expert.act(world.states()), "delta")
         world.act(command)
         steps += 1
         solved = world.info()["success"]
-    wrong = "" if solved else "ran out of time" if steps == MOST_STEPS else "finished without success"
+    wrong = "" if solved else "ran out of time" if steps == TASK_STEPS else "finished without success"
     return Result(solved, steps, wrong)
 
 

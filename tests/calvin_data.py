@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.calvin.dataset_writer import DatasetWriter
+from envs.calvin.dataset import calvin_kind
+from envs.tabletop.dataset_writer import DatasetWriter
 
 SIZES = {"static": (20, 20), "gripper": (12, 12)}
 
@@ -30,7 +31,7 @@ def observations(count: int, seed: int = 0, *, depth: bool = False) -> Iterator[
 
 def record(folder: Path, lengths: list[int], *, first_seed: int = 0, scene: str = "D") -> None:
     """Append episodes of these lengths to a split; the sentences tell their seeds."""
-    with DatasetWriter(folder, scene=scene, sizes=SIZES) as writer:
+    with DatasetWriter(folder, calvin_kind(scene, sizes=SIZES)) as writer:
         for seed, length in enumerate(lengths, first_seed):
             episode = writer.begin()
             for observation in observations(length, seed):

@@ -25,16 +25,22 @@ from agents.videoworld.transformer import VideoTransformer
 from agents.videoworld.world import VideoWorld
 from envs.calvin.language import PARAPHRASES, VALIDATION
 from envs.errors import UserError
+from envs.rlbench.tasks import task_named, task_names
 from envs.tabletop.canvas import CameraCanvas
 
 STEPS = 3  # actions of a plan
-SENTENCES = ("go left", "go right", *VALIDATION.values(), *(words for task in PARAPHRASES.values() for words in task))
+SENTENCES = (
+    "go left", "go right", *VALIDATION.values(), *(words for task in PARAPHRASES.values() for words in task),
+    *(text for name in task_names() for words in task_named(name).words
+      for text in (words.protocol, *words.own, *words.held_out)),
+)  # fmt: skip
+CANVASES = {"calvin": CameraCanvas(16), "rlbench": CameraCanvas(16, scene="front", wrist="wrist")}
 
 
-def tiny_robot_model(seed: int = 0, sentences: Sequence[str] = SENTENCES) -> RobotModel:
-    """Networks for canvases of 16x24 px that know these sentences by heart."""
+def tiny_robot_model(seed: int = 0, sentences: Sequence[str] = SENTENCES, world: str = "calvin") -> RobotModel:
+    """Networks for a world's canvases of 16x24 px that know these sentences by heart."""
     torch.manual_seed(seed)
-    canvas = CameraCanvas(side=16)
+    canvas = CANVASES[world]
     size = canvas.frame_shape
     tokenizer = FrameTokenizer(TokenizerConfig.preset("tiny", frame_size=size, parts=1))
     dynamics = LatentDynamicsModel(
@@ -55,13 +61,13 @@ def tiny_robot_model(seed: int = 0, sentences: Sequence[str] = SENTENCES) -> Rob
         torch.nn.init.normal_(parameter, std=0.3)
     vectors = np.random.default_rng(seed).normal(size=(len(sentences), 8)).astype(np.float32)
     known = KnownSentences(known=dict(zip(sentences, vectors, strict=True)))
-    world = VideoWorld(tokenizer, transformer, dynamics)
-    return RobotModel(world, head, canvas, known).eval().requires_grad_(False)
+    networks = VideoWorld(tokenizer, transformer, dynamics)
+    return RobotModel(networks, head, canvas, known).eval().requires_grad_(False)
 
 
 def tiny_robot(folder: Path, seed: int = 0, world: str = "calvin") -> Path:
     """The same as a checkpoint folder."""
-    return save_robot_model({world: tiny_robot_model(seed)}, folder)
+    return save_robot_model({world: tiny_robot_model(seed, world=world)}, folder)
 
 
 class ToySimulation:
@@ -69,6 +75,9 @@ class ToySimulation:
 
     def __init__(self) -> None:
         self.place, self.task, self.begun, self.drawn = np.zeros(7), "", np.zeros(7), 0
+
+    trouble: str | None = None
+    failed = False
 
     @property
     def opening(self) -> float:
@@ -107,6 +116,7 @@ class ToyBenchmark:
 
     name, world = "toy", "calvin"
     hz = 10
+    source = "nowhere"
 
     @property
     def published(self) -> dict[str, dict[str, float]]:
@@ -136,6 +146,8 @@ class ToyBenchmark:
 
 class Toy:
     """The toy benchmark's part of the command line."""
+
+    STEPS, CHECKPOINT = 360, "nowhere"
 
     @staticmethod
     def add_options(parser: argparse.ArgumentParser) -> None:

@@ -57,7 +57,7 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["chess"], ["'chess'", "choose go, dream, gtp, calvin"]),
+        (["chess"], ["'chess'", "choose go, dream, gtp, calvin, rlbench"]),
         (["go", "--vs", "alphago"], ["alphago", "gnugo"]),
         (["go", "--size", "nine"], ["'nine' is no whole number"]),
         (["go", "--size", "1"], ["board size 1"]),

@@ -90,7 +90,7 @@ def _run_stage(name: str, words: list[str], conf: Path, *, show: bool) -> int:
     if name not in STAGES:
         raise UserError(unknown("stage", name, list(STAGES)))
     out = [] if any(word.startswith("out=") for word in words) else [f"out=runs/{name}"]
-    return _train([(name, [f"stage={name}", *out, *words])], conf, [name, *words], show=show)
+    return _train([(name, name, [f"stage={name}", *out, *words])], conf, [name, *words], show=show)
 
 
 def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> int:
@@ -98,7 +98,7 @@ def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> i
 
     experiment = load_experiment(name, words, conf)
     check_export(experiment)
-    steps = [(step.name, step.overrides) for step in experiment.steps]
+    steps = [(step.name, step.stage, step.overrides) for step in experiment.steps]
     code = _train(steps, conf, [f"experiment={name}", *words], show=show)
     if not code and not show and _is_first_process():
         folder = export_experiment(experiment)
@@ -107,14 +107,14 @@ def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> i
     return code
 
 
-def _train(steps: Sequence[tuple[str, Sequence[str]]], conf: Path, given: list[str], *, show: bool) -> int:
+def _train(steps: Sequence[tuple[str, str, Sequence[str]]], conf: Path, given: list[str], *, show: bool) -> int:
     """Run stages one after another, each given with its settings as words; `given` is what the user said."""
     if show:
         from omegaconf import OmegaConf
 
         from train.compose import compose
 
-        for text in [OmegaConf.to_yaml(compose(words, conf)) for _, words in steps]:
+        for text in [OmegaConf.to_yaml(compose(words, conf)) for _, _, words in steps]:
             print(text)
         return 0
     from train.meters import set_up_logging
@@ -144,7 +144,7 @@ def _train_one(run: Run, later: Sequence[Run], command: str) -> int:
     from train.trainer import Interrupted, Trainer
 
     seed_everything(run.trainer.seed, verbose=False)  # the stage draws its model's first weights
-    stage = stage_class(run.name)(run.stage)
+    stage = stage_class(run.kind)(run.stage)
     if not run.resume and _is_first_process():
         for other in later:  # what they learned from goes, so they start over even if this command is stopped before
             if other.folder.path.exists():

@@ -12,12 +12,14 @@
         overrides: [trainer.lr=2e-3]  # for this stage
       - stage: world
         share: 0.9
+        name: world_again             # optional: of the run, where a stage is run more than once; begins with the stage
     export: checkpoints/NAME          # optional: a folder that gets STAGE/ for every stage
-    export_with: package.module:function   # optional: called instead, as function({stage: checkpoint folder}, folder)
+    export_with: package.module:function   # optional: called instead, as function({name: checkpoint folder}, folder)
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -35,14 +37,15 @@ from train.words import unknown
 
 ROOT = Path(__file__).parents[1]
 _KEYS = ("minutes", "start", "overrides", "stages", "export", "export_with")
-_STAGE_KEYS = ("stage", "share", "overrides")
+_STAGE_KEYS = ("stage", "name", "share", "overrides")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of an experiment: the words its command would have, and its run folder."""
+    """One stage of an experiment: what its run is called, the words its command would have, and its run folder."""
 
     name: str
+    stage: str
     overrides: tuple[str, ...]
     out: Path
 
@@ -97,13 +100,15 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
         stage = str(entry.get("stage"))
         if stage not in STAGES:
             raise UserError(f"{path}: {unknown('stage', stage, list(STAGES))}")
-        folder = out / stage
+        name = _name(entry, stage, path)
+        folder = out / name
         budget = [] if minutes is None else [f"trainer.minutes={minutes * share / sum(shares):.6g}"]
-        inputs = [f"inputs.{step.name}={step.out / 'checkpoint'}" for step in steps]
+        # The same stage, run again, begins anew
+        inputs = [f"inputs.{step.stage}={step.out / 'checkpoint'}" for step in steps if step.stage != stage]
         overrides = [*_words(content, path), *budget, *begin, *inputs, *_words(entry, path), *rest]
-        steps.append(Step(stage, (f"stage={stage}", f"out={folder}", *overrides), folder))
-    if len({step.name for step in steps}) < len(steps):
-        raise UserError(f"{path} names a stage twice; each stage can be run once in an experiment")
+        if any(step.name == name for step in steps):
+            raise UserError(f"{path} names {name} twice; give one of them a name of its own, such as {name}_again")
+        steps.append(Step(name, stage, (f"stage={stage}", f"out={folder}", *overrides), folder))
     export = own.get("export", content.get("export"))
     target = None if export in (None, "null", "None") else Path(str(export))
     return Experiment(name, tuple(steps), Path(str(start)) if start else None, target, content.get("export_with"))
@@ -159,6 +164,13 @@ def _words(content: dict[str, Any], path: Path) -> list[str]:
     if not isinstance(words, list):
         raise UserError(f"{path}: overrides is {words!r}; write a list of key=value")
     return [str(word) for word in words]
+
+
+def _name(entry: dict[str, Any], stage: str, path: Path) -> str:
+    name = str(entry.get("name", stage))
+    if not name.startswith(stage) or re.fullmatch(r"[\w.-]+", name) is None:
+        raise UserError(f"{path}: name of {stage} is {name!r}; begin it with {stage}, as in {stage}_again")
+    return name
 
 
 def _share(entry: dict[str, Any], path: Path) -> float:

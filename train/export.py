@@ -64,7 +64,7 @@ def export_robot_agent(folders: dict[str, Path], target: Path) -> None:
         require_frames(part, spec, f"{parts['world'].folder} knows", _SAME)
     heads = _heads(folders)
     transformer = restore(parts["world"], WorldConfig, VideoTransformer)
-    sentences = KnownSentences(parts["world"].config.get("data", {}).get("encoder", MINILM))
+    sentences = KnownSentences(_encoder(parts["world"].config.get("data", {})))
     if transformer.config.instruction_dim:
         for world in heads:
             sentences(all_sentences(world))
@@ -76,8 +76,15 @@ def export_robot_agent(folders: dict[str, Path], target: Path) -> None:
         assert isinstance(canvas, CameraCanvas)
         models[world] = RobotModel(networks, head, canvas, sentences)
     metrics = {stage: _history(folders[stage]) | part.metrics for stage, part in parts.items()}
-    metrics |= {f"inverse_dynamics.{world}": _history(part.folder) | part.metrics for world, part in heads.items()}
+    for world, part in heads.items():
+        name = f"inverse_dynamics.{world}"
+        metrics[name] = _history(part.folder, name) | part.metrics
     save_robot_model(models, target, metrics=metrics, readme=model_card(target.name, ROBOT, metrics))
+
+
+def _encoder(data: dict[str, Any]) -> str:
+    """The sentences' encoder of some videos; those of several worlds have the same."""
+    return str(next(iter(data.get("worlds", {"": data}).values())).get("encoder", MINILM))
 
 
 def _inputs(folders: dict[str, Path]) -> Inputs:
@@ -159,8 +166,11 @@ def all_sentences(world: str) -> list[str]:
     return list(dict.fromkeys(text for words in told for text in (*words.own, *words.held_out, words.protocol)))
 
 
-def _history(folder: Path) -> dict[str, Any]:
-    """How the checkpoint in a run folder came to be; nothing for an agent's folder, whose metrics say it already."""
+def _history(folder: Path, name: str = "") -> dict[str, Any]:
+    """How the checkpoint in a run folder came to be; nothing for an agent's folder, whose metrics say it already.
+
+    name: of its part in agents' metrics, where that is not the stage's.
+    """
     run, done = (_read(folder.parent / name) for name in ("run.json", "finished.json"))
     if not done:
         return {}
@@ -168,7 +178,7 @@ def _history(folder: Path) -> dict[str, Any]:
         start = run["stage"].get("inputs", {}).get(run["name"]) or "nothing"
         minutes = round(done["elapsed_seconds"] / 60, 1)
         own = {key: done[key] for key in ("command", "machine") if done.get(key)}
-        before = _read(Path(start) / METRICS_FILE).get(run["name"], {})
+        before = _read(Path(start) / METRICS_FILE).get(name or run["name"], {})
         if before:
             earlier = [*before.get("before", []), {key: before[key] for key in _RUN if key in before}]
             own["before"] = earlier

@@ -22,7 +22,8 @@ class Run:
     """One stage with its settings, checked, and its folder.
 
     Attributes:
-        name: of the stage.
+        name: of the run; that of its stage, where an experiment says nothing else.
+        kind: the stage, by name.
         trainer: settings of the loop.
         stage: settings of the stage: an instance of the dataclass that stage._target_ names.
         told: the same as plain values, which `run.json` keeps.
@@ -33,6 +34,7 @@ class Run:
     """
 
     name: str
+    kind: str
     trainer: TrainerConfig
     stage: Any
     told: dict[str, Any]
@@ -42,20 +44,20 @@ class Run:
     done: str = ""
 
 
-def plan(steps: Sequence[tuple[str, Sequence[str]]], conf: Path) -> list[Run]:
+def plan(steps: Sequence[tuple[str, str, Sequence[str]]], conf: Path) -> list[Run]:
     """The runs of a command, in order. No stage is built: that reads data and weights.
 
     A run that has used up its budget is done. Under a larger budget it goes on, unless a later stage has learned from
     its checkpoint already: that one would not fit what it knows any more.
 
     Args:
-        steps: stages with the words of their commands.
+        steps: names of runs, their stages, and the words of their commands.
         conf: the folder of settings.
 
     Raises:
         UserError: a step's settings, folder or inputs cannot be used.
     """
-    runs = [_checked(name, words, conf) for name, words in steps]
+    runs = [_checked(name, kind, words, conf) for name, kind, words in steps]
     for number, run in enumerate(runs):
         if run.resume:
             run.done = _done(run, runs[number + 1 :])
@@ -64,7 +66,7 @@ def plan(steps: Sequence[tuple[str, Sequence[str]]], conf: Path) -> list[Run]:
     return runs
 
 
-def _checked(name: str, words: Sequence[str], conf: Path) -> Run:
+def _checked(name: str, kind: str, words: Sequence[str], conf: Path) -> Run:
     config = compose(words, conf)
     trainer, stage, told = build(config, "trainer"), build(config, "stage"), plain(config, "stage")
     resume = config.resume
@@ -72,16 +74,16 @@ def _checked(name: str, words: Sequence[str], conf: Path) -> Run:
         raise UserError(f"resume is {resume!r}; choose true or false")
     Budget.of(trainer)
     probable_device(trainer.devices, trainer.num_processes)
-    folder = run_folder(trainer, stage_class(name).name, told)
+    folder = run_folder(trainer, stage_class(kind).name, told)
     folder.check(resume)
     given = {key: str(value) for key, value in plain(config, "inputs").items() if value is not None}
-    return Run(name, trainer, stage, told, given, folder, resume)
+    return Run(name, kind, trainer, stage, told, given, folder, resume)
 
 
 def _done(run: Run, after: Sequence[Run]) -> str:
     if run.folder.finished(Budget.of(run.trainer)) is not None:
         return f"finished already, see {run.folder.checkpoint}"
-    heirs = [other for other in after if run.name in BUILDS_ON.get(other.name, (run.name,)) and other.folder.has_begun]
+    heirs = [other for other in after if run.kind in BUILDS_ON.get(other.kind, (run.kind,)) and other.folder.has_begun]
     if run.folder.is_finished and heirs:
         return (
             f"stays as it is under this larger budget, since {heirs[0].name} has learned from {run.folder.checkpoint}; "

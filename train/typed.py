@@ -47,10 +47,20 @@ def check_types(values: Mapping[str, Any], path: str) -> None:
             continue
         if key not in names:
             raise UserError(unknown(f"key of {path}", key, names))
-        if isinstance(value, Mapping) and "_target_" in value:
-            check_types(value, f"{path}.{key}")
+        if isinstance(value, Mapping):
+            _check_mapping(value, f"{path}.{key}")
         else:
             _check_value(f"{path}.{key}", value, hints[key])
+
+
+def _check_mapping(values: Mapping[str, Any], path: str) -> None:
+    """A dataclass, or several by name."""
+    if "_target_" in values:
+        check_types(values, path)
+        return
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            _check_mapping(value, f"{path}.{key}")
 
 
 def _check_value(path: str, value: Any, hint: Any) -> None:

@@ -11,7 +11,10 @@ from envs.errors import UserError
 from ui.robot_speeds import SPEEDS
 
 DEFAULT_CHECKPOINT = Path(__file__).parent.parent / "assets" / "checkpoints" / "go9-small"
-ROBOT_CHECKPOINT = DEFAULT_CHECKPOINT.parent / "calvin-small"
+ROBOT_CHECKPOINTS = {
+    "calvin": DEFAULT_CHECKPOINT.parent / "calvin-small",
+    "rlbench": DEFAULT_CHECKPOINT.parent / "robots-small",
+}
 WORLDS = ("go",)
 
 
@@ -157,23 +160,44 @@ def pace(text: str) -> float:
 def calvin_parser() -> argparse.ArgumentParser:
     """Return the command line of `play.py calvin`."""
     what = "Watch a robot at CALVIN's play table, steer it and record it."
-    parser = _Parser("play.py calvin", description=what, allow_abbrev=False)
+    parser = _robot_parser("calvin", what, task="turn_on_lightbulb", hz=30, package="calvin_env")
+    parser.add_argument("--scene", default="D", metavar="A|B|C|D", help="the table (default: D)")
+    parser.add_argument(
+        "--assets", type=Path, metavar="PATH", help="CALVIN's own meshes: the folder data of calvin_env"
+    )
+    return parser
+
+
+def rlbench_parser() -> argparse.ArgumentParser:
+    """Return the command line of `play.py rlbench`."""
+    what = "Watch a robot at RLBench's tasks, steer it and record it."
+    parser = _robot_parser("rlbench", what, task="close_microwave", hz=20, package="rlbench")
+    parser.add_argument(
+        "--variation", type=whole_number, metavar="N", help="of the task, such as which drawer (default: drawn)"
+    )
+    return parser
+
+
+def _robot_parser(mode: str, what: str, *, task: str, hz: int, package: str) -> argparse.ArgumentParser:
+    """What the modes with a robot have in common; task: the one without --task. package: of the official backend."""
+    parser = _Parser(f"play.py {mode}", description=what, allow_abbrev=False)
+    parser.set_defaults(mode=mode)
     add = parser.add_argument
+    shipped = ROBOT_CHECKPOINTS[mode].name
     add(
         "--checkpoint", type=Path, metavar="FOLDER",
-        help="the trained agent (default: calvin-small, and the scripted expert where that is missing)",
+        help=f"the trained agent (default: {shipped}, and the scripted expert where that is missing)",
     )  # fmt: skip
     told = parser.add_mutually_exclusive_group()
-    told.add_argument("--task", metavar="NAME", help="what to do, by its name (default: turn_on_lightbulb)")
+    told.add_argument("--task", metavar="NAME", help=f"what to do, by its name (default: {task})")
     told.add_argument("--instruction", metavar="TEXT", help="what to do, in words")
-    add("--scene", default="D", metavar="A|B|C|D", help="the table (default: D)")
-    add("--speed", type=pace, default=1.0, metavar="S", help="0.25, 0.5, 1, 2, 4 or max (default: 1, which is 30 Hz)")
+    paces = f"0.25, 0.5, 1, 2, 4 or max (default: 1, which is {hz} Hz)"
+    add("--speed", type=pace, default=1.0, metavar="S", help=paces)
     add("--record", type=Path, metavar="FOLDER", help="the data set that every episode is recorded into")
     add("--seed", type=whole_number, metavar="N", help="makes starts repeatable (default: another one each time)")
-    add("--assets", type=Path, metavar="PATH", help="CALVIN's own meshes: the folder data of calvin_env")
     add(
         "--backend", choices=("builtin", "official"), default="builtin",
-        help="official runs on the installed calvin_env (default: builtin)",
+        help=f"official runs on the installed {package} (default: builtin)",
     )  # fmt: skip
     add(
         "--temperature", type=temperature, default=0.0, metavar="T",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from envs.calvin.dataset_writer import DatasetWriter
+from envs.calvin.dataset import calvin_kind
 from envs.calvin.env import CalvinEnv, Observation
 from envs.calvin.experts import EXPERTS, Expert
 from envs.calvin.language import instruction_for, task_of
@@ -17,14 +18,19 @@ from envs.calvin.sequences import CHAIN_STEPS
 from envs.calvin.tasks import TASKS
 from envs.calvin.world import CAMERAS, CONTROL_HZ
 from envs.tabletop.arm import MAX_ANGLE_STEP, MAX_POSITION_STEP, beyond_reach
+from envs.tabletop.dataset_writer import DatasetWriter
 from ui.record import games_folder
-from ui.robot_benchmark import Action, Policy, View
+from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
 SIDES: tuple[int, ...] = (200, 400)  # px of the static camera; CALVIN's own first
 GRIPPER_SHARE = 0.42  # the gripper camera's pictures are smaller, as CALVIN's 84 px are
-HELD_BACK = 0.06  # m between hand and target from which something must be in the way
-PATIENCE = 15  # steps that a finished script's work has to take effect
-
+# x is the static camera's right, y leads into its picture. The first two angles turn with the hand; at home, a quarter
+# turn about z, they are about y and -x.
+_MOVES: Mapping[str, tuple[int, int]] = {
+    "right": (0, 1), "left": (0, -1), "away": (1, 1), "near": (1, -1), "up": (2, 1), "down": (2, -1),
+    "roll_left": (3, 1), "roll_right": (3, -1), "tilt_near": (4, 1), "tilt_away": (4, -1),
+    "turn_left": (5, 1), "turn_right": (5, -1),
+}  # fmt: skip
 _UNITS = np.repeat([MAX_POSITION_STEP, MAX_ANGLE_STEP], 3)
 
 
@@ -35,17 +41,22 @@ class Calvin:
     backend: str = "builtin"
     assets: Path | None = None
 
-    name = "CALVIN"
+    name, world = "CALVIN", "calvin"
     hz = CONTROL_HZ
     limit = CHAIN_STEPS
     cameras = (CAMERAS[0], CAMERAS[1])
     scenes = tuple(LAYOUTS)
     tasks = tuple(TASKS)
     sizes = SIDES
+    moves = _MOVES
 
     def sentence(self, task: str) -> str:
         """See `Benchmark`."""
         return instruction_for(task)
+
+    def recorded_as(self, task: str) -> str:
+        """See `Benchmark`."""
+        return task
 
     def task_of(self, instruction: str) -> str:
         """See `Benchmark`."""
@@ -69,7 +80,7 @@ class Calvin:
 
     def record(self, folder: Path, scene: str) -> DatasetWriter:
         """See `Benchmark`; what is recorded becomes the split `training` of the data set in `folder`."""
-        return DatasetWriter(folder / "training", scene=scene)
+        return DatasetWriter(folder / "training", calvin_kind(scene))
 
 
 class CalvinSimulation:
@@ -100,17 +111,11 @@ class CalvinSimulation:
 
     def expert(self, task: str, seed: int) -> Policy:
         """See `Simulation`; after an attempt in vain the script begins anew."""
-        random, waited = np.random.default_rng(seed), 0
-        expert = Expert(task, self._layout, random)
-
-        def act(view: View) -> Action:
-            nonlocal expert, waited
-            waited += expert.finished
-            if waited > PATIENCE:
-                expert, waited = Expert(task, self._layout, random), 0
-            return expert.act(view.observation["robot_obs"], view.observation["scene_obs"])
-
-        return act
+        random = np.random.default_rng(seed)
+        return persistent(
+            lambda: Expert(task, self._layout, random),
+            lambda expert, view: expert.act(view.observation["robot_obs"], view.observation["scene_obs"]),
+        )
 
     def close(self) -> None:
         """See `Simulation`."""
@@ -132,10 +137,8 @@ class CalvinSimulation:
 
     def _hindrance(self, lead: np.ndarray) -> str | None:
         """Why the hand is not where it was told to go."""
-        excess, behind = beyond_reach(self._target, ROBOT_BASE), float(np.linalg.norm(lead[:3]))
+        excess = beyond_reach(self._target, ROBOT_BASE)
         if excess > 0:
             place = ", ".join(f"{value:.2f}" for value in self._target[:3])
             return f"the arm cannot reach ({place}): that is {100 * excess:.1f} cm too far away"
-        if behind > HELD_BACK:
-            return f"something is in the way: the hand is {100 * behind:.0f} cm behind where it was told to go"
-        return None
+        return held_back(lead)

@@ -35,7 +35,7 @@ class RobotPanel:
             ("Time", [("run", "Pause"), ("next", "Step")]),
             ("Speed", [(f"speed {speed}", word) for speed, word in SPEEDS.items()]),
             ("Start", [("new", "New"), ("again", "Same again")]),
-            ("Scene", [(f"scene {scene}", scene) for scene in bench.scenes]),
+            *([("Scene", [(f"scene {scene}", scene) for scene in bench.scenes])] if len(bench.scenes) > 1 else []),
             ("Record", [("record", "Record"), ("discard", "Discard")]),
             ("", [("instruct", "Instruction"), ("help", "Keys")]),
         ]

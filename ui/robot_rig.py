@@ -140,15 +140,21 @@ class Rig:
     # Attempts
 
     def begin(self, start: Start, *, anew: bool = True) -> Progress:
-        """Begin an attempt, from a start of its own or from where things are."""
+        """Begin an attempt, from a start of its own or from where things are.
+
+        UserError where either cannot be; an attempt that was to go on from here then goes on as it was.
+        """
+        there = self._opened == (start.scene, start.size)
+        view = self._simulation.go_on(start.task) if self._simulation is not None and there and not anew else None
         self._end_recording()
-        if self._opened != (start.scene, start.size):
+        if not there:
             simulation = self.benchmark.open(start.scene, start.size)
             if self._simulation is not None:
                 self._simulation.close()
-            self._simulation, self._opened, anew = simulation, (start.scene, start.size), True
+            self._simulation, self._opened = simulation, (start.scene, start.size)
         assert self._simulation is not None
-        view = self._simulation.reset(start.task, start.seed) if anew else self._simulation.go_on(start.task)
+        if view is None:
+            view = self._simulation.reset(start.task, start.seed)
         self._attempt = _Attempt(start, view)
         self.steering.closed = view.closed
         self.steering.rest()
@@ -306,7 +312,8 @@ class Rig:
         if self._recorded < _LEAST_FRAMES:
             recording.discard()
         elif attempt.solved:
-            recording.commit(attempt.start.task, attempt.start.instruction)
+            assert attempt.start.task is not None
+            recording.commit(self.benchmark.recorded_as(attempt.start.task), attempt.start.instruction)
             self._kept = f"{_frames(self._recorded)} with their instruction are kept in {self._folder}"
         else:
             recording.commit()

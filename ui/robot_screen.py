@@ -8,6 +8,7 @@ import pygame
 
 from ui.keymap import ROBOT_KEYS, chords
 from ui.messages import INFO
+from ui.robot_benchmark import MOVES
 from ui.robot_layout import RobotLayout, lay_out_robot
 from ui.robot_pages import InstructionPage
 from ui.robot_panel import RobotPanel, draw_action
@@ -20,24 +21,17 @@ from ui.text_field import clipboard_text
 from ui.theme import Colour, load_font
 from ui.widgets import draw_box, draw_text
 
-# Held key -> which of the six numbers of a movement, and its sign. x is the large picture's right, y leads into it. The
-# first two angles turn with the hand; at home, a quarter turn about z, they are about y and -x.
-MOVES = {
-    "right": (0, 1), "left": (0, -1), "away": (1, 1), "near": (1, -1), "up": (2, 1), "down": (2, -1),
-    "roll_left": (3, 1), "roll_right": (3, -1), "tilt_near": (4, 1), "tilt_away": (4, -1),
-    "turn_left": (5, 1), "turn_right": (5, -1),
-}  # fmt: skip
 _WORDS = {AGENT: "AGENT", EXPERT: "EXPERT", YOU: "YOU"}
 
 
 class RobotScreen:
     """Shows one session. `actions` are its verbs; the window adds its own."""
 
-    bindings = ROBOT_KEYS
-
     def __init__(self, session: RobotSession, surroundings: Surroundings, do: Callable[[str], None]) -> None:
         """`do` carries out the actions of the panel's buttons."""
         self.session, self.surroundings, self.do = session, surroundings, do
+        choice = len(session.benchmark.scenes) > 1
+        self.bindings = tuple(binding for binding in ROBOT_KEYS if choice or binding.action != "scene")
         self.panel, self.strip = RobotPanel(), FutureStrip()
         self.page: InstructionPage | None = None
         self.pointer = (-1, -1)
@@ -129,7 +123,7 @@ class RobotScreen:
     def _steer(self) -> None:
         wanted = [0.0] * 6
         for name in self.held:
-            axis, sign = MOVES[name]
+            axis, sign = self.session.benchmark.moves[name]
             wanted[axis] += sign
         self.session.steer(tuple(wanted))
 
@@ -197,7 +191,8 @@ class RobotScreen:
             return
         start = self.session.start
         task = f"task {start.task}" if start.task is not None else "no known task"
-        known = f"{self.session.benchmark.name} {start.scene}, {task}"
+        bench = self.session.benchmark
+        known = f"{bench.name}{f' {start.scene}' * (len(bench.scenes) > 1)}, {task}"
         size = max(8, round(1.35 * text))
         room = head.width - load_font(text - 1).size(known)[0] - 2 * text
         words = f"“{start.instruction}”"

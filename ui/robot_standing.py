@@ -116,9 +116,9 @@ class RobotStanding:
         if self.message is not None:
             return self.message
         if self.now is None:
-            return Message(f"Building scene {self.start.scene}; the very first time this takes up to a minute.")
+            return Message(f"Building {self._place}; the very first time this takes up to a minute.")
         if self.loading:
-            return Message(f"Preparing a start in scene {self.start.scene}.")
+            return Message(f"Preparing a start in {self._place}.")
         if self.solved:
             return Message("Solved. N: new start, B: the same again, Enter: another instruction, P: go on.", RESULT)
         if self.timed_out:
@@ -131,6 +131,10 @@ class RobotStanding:
         if self.actor == YOU:
             return Message(f"You steer: W A S D R F move, J L U O K M turn, Space grips, G hands back.{untold}")
         return Message(f"{WHO[self.actor]} acts; any movement key takes over.{untold}")
+
+    @property
+    def _place(self) -> str:
+        return f"scene {self.start.scene}" if len(self.benchmark.scenes) > 1 else "the scene"
 
     @property
     def over_for_good(self) -> bool:

@@ -12,7 +12,6 @@ class RobotWindow(Window):
     """A resizable window for one session."""
 
     ticks = 60
-    without_display = "use python -m agents.rollout calvin, which needs none"
 
     def __init__(
         self,
@@ -23,8 +22,9 @@ class RobotWindow(Window):
         title: str = "VideoWorld robot",
     ) -> None:
         """Open the window; raises NoDisplayError where there is no display. See `Window` for the arguments."""
-        super().__init__(settings, size, title)
         self.session = session
+        self.without_display = f"use python -m agents.rollout {session.benchmark.world}, which needs none"
+        super().__init__(settings, size, title)
         self.enter(RobotScreen(session, self.surroundings, self.do))
 
     def played(self) -> tuple[RobotSession]:

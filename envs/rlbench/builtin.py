@@ -14,9 +14,9 @@ from envs.rlbench.sight import Sight, state_size
 from envs.rlbench.situation import Situation, as_turn
 from envs.rlbench.task import Colour, Task
 from envs.rlbench.tasks import check_variation, task_named
-from envs.rlbench.world import CONTROL_HZ, Command
+from envs.rlbench.world import CONTROL_HZ, Command, SimulatorError
 from envs.tabletop.camera import Camera, check_renderer, make_renderer
-from envs.tabletop.scene import SIMULATION_HZ, Scene
+from envs.tabletop.scene import SIMULATION_HZ, Scene, load_pybullet
 
 SUBSTEPS = SIMULATION_HZ // CONTROL_HZ
 SETTLING = 10  # ticks in a reset
@@ -116,8 +116,9 @@ class BuiltinWorld:
         """Prepare; sizes: camera -> (height, width) px. The simulation starts with the first reset.
 
         Raises:
-            UserError: there is no such renderer.
+            UserError: there is no such renderer, or PyBullet is not installed.
         """
+        load_pybullet()
         check_renderer(renderer)
         self.sizes, self.renderer = dict(sizes), renderer
         self._theatre: Theatre | None = None
@@ -134,7 +135,7 @@ class BuiltinWorld:
         return state_size(task_named(task).things)
 
     def reset(self, task: str, variation: int | None, random: np.random.Generator) -> None:
-        """Start an episode; no variation: drawn. UserError for what is unknown or out of range."""
+        """Start an episode; no variation: drawn. UserError for what is unknown or out of range; SimulatorError."""
         chosen = task_named(task)
         if variation is not None:
             check_variation(task, variation)
@@ -159,7 +160,7 @@ class BuiltinWorld:
             if theatre.is_clear() and theatre.is_reachable(self._variation):
                 break
         else:
-            raise RuntimeError(f"{task} found no place within the arm's reach")
+            raise SimulatorError(f"task {task} found no place within the arm's reach; take another seed")
         theatre.scene.simulate(SETTLING * SUBSTEPS)
         self._conditions = tuple(chosen.conditions(self._variation))
         self._start, self._now = Sight(chosen.things), Sight(chosen.things)
@@ -187,6 +188,10 @@ class BuiltinWorld:
         task_low_dim_state: of each of the task's things the pose (7,), then its joints, m or rad.
         """
         return self._playing().states()
+
+    def ahead(self) -> np.ndarray:
+        """How far the target is ahead of the tip, (6,) m and rad."""
+        return self._playing().robot.ahead
 
     def picture(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """What a camera sees: uint8 (H, W, 3), and depth float32 (H, W) in m."""

@@ -83,9 +83,11 @@ class RLBenchEnv(gym.Env[Observation, np.ndarray]):
     - `cameras`: of "front", "wrist", "left_shoulder", "right_shoulder", "overhead"; the first two by default.
     - `sizes`: a side in px for all, or camera -> side or (height, width); 128 by default.
     - `actions`: see above. `max_steps`: None by default.
-    - `renderer`: "fast" (our own, on the CPU), "tiny" or "egl" (PyBullet's; "egl" wants a GPU).
-    - `backend`: "builtin" or "official". `render_mode`: "human" (a window), "rgb_array" (the front camera, enlarged)
-      or None.
+    - `renderer`: "fast" (our own, on the CPU, the default), "tiny" or "egl" (PyBullet's; "egl" wants a GPU); of the
+      official package "opengl3" (the default) or "opengl" (faster, without shadows).
+    - `backend`: "builtin" or "official". `arm`: of the official package, "ik" (the default: small moves) or "planning"
+      (any pose, up to seconds each).
+    - `render_mode`: "human" (a window), "rgb_array" (the front camera, enlarged) or None.
 
     ## Version History
     - v0: first version.
@@ -103,17 +105,15 @@ class RLBenchEnv(gym.Env[Observation, np.ndarray]):
         sizes: Mapping[str, int | Sequence[int]] | int | None = None,
         actions: str = "delta",
         max_steps: int | None = None,
-        renderer: str = "fast",
+        renderer: str | None = None,
         backend: str = "builtin",
+        arm: str | None = None,
         render_mode: str | None = None,
     ) -> None:
         """Check the arguments, listed in the class docstring, and prepare the world; raises UserError."""
-        for name, value, choices in (
-            ("backend", backend, BACKENDS),
-            ("render_mode", render_mode, (None, *self.metadata["render_modes"])),
-        ):
-            if value not in choices:
-                raise UserError(f"{name} {value!r} is unknown; choose one of {', '.join(map(str, choices))}")
+        modes = (None, *self.metadata["render_modes"])
+        if render_mode not in modes:
+            raise UserError(f"render_mode {render_mode!r} is unknown; choose one of {', '.join(map(str, modes))}")
         if max_steps is not None and max_steps < 1:
             raise UserError(f"max_steps {max_steps} leaves no step to take; give 1 or more")
         self.cameras = check_cameras(cameras)
@@ -123,7 +123,7 @@ class RLBenchEnv(gym.Env[Observation, np.ndarray]):
         self.task = task if task is not None else DEFAULT_TASK
         if task is None and instruction is not None:
             self.task = meaning_of(instruction).task
-        self.world: World = make_world(backend, wanted, renderer)
+        self.world: World = make_world(backend, wanted, renderer=renderer, arm=arm)
         self._variations = self.world.variations(self.task)  # raises what is wrong with the task
         self.variation = None if variation is None else self._checked(variation)
         self.instruction = instruction
@@ -229,15 +229,36 @@ class RLBenchEnv(gym.Env[Observation, np.ndarray]):
             self._viewer.show(self.world.overview(PICTURE), self.metadata["render_fps"])
 
 
-def make_world(backend: str, sizes: dict[str, tuple[int, int]], renderer: str = "fast") -> World:
-    """The world of a backend; sizes: camera -> (height, width), px. UserError where something is missing."""
+def make_world(
+    backend: str,
+    sizes: dict[str, tuple[int, int]],
+    *,
+    renderer: str | None = None,
+    arm: str | None = None,
+    depth: bool = False,
+) -> World:
+    """The world of a backend; sizes: camera -> (height, width), px.
+
+    renderer, arm: as in `RLBenchEnv`; None takes the backend's own. depth: whether pictures have a depth other than 0;
+    the built-in world's have one in any case, for it costs nothing there.
+
+    Raises:
+        UserError: an unknown choice, or something is not installed. SimulatorError: the simulator did not start.
+    """
+    if backend not in BACKENDS:
+        raise UserError(f"backend {backend!r} is unknown; choose one of {', '.join(BACKENDS)}")
     if backend == "builtin":
         from envs.rlbench.builtin import BuiltinWorld
 
-        return BuiltinWorld(sizes, renderer=renderer)
+        if arm is not None:
+            raise UserError(f"arm {arm!r} is a choice of backend 'official'; leave it out")
+        return BuiltinWorld(sizes, renderer=renderer or "fast")
     from envs.rlbench.official import OfficialWorld
 
-    return OfficialWorld(sizes)
+    choices: dict[str, Any] = {
+        name: value for name, value in (("renderer", renderer), ("arm", arm)) if value is not None
+    }
+    return OfficialWorld(sizes, depth=depth, **choices)
 
 
 def _observation_space(sizes: dict[str, tuple[int, int]], state_size: int) -> Any:

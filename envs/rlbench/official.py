@@ -9,10 +9,9 @@ import numpy as np
 
 from envs.errors import UserError
 from envs.rlbench.official_api import Demo, Observation, TaskEnvironment
-from envs.rlbench.official_simulator import ARMS, RENDERERS, Chance, Simulator, SimulatorError
-from envs.rlbench.world import ACTION_KINDS, CLOSED, OPEN, STATES, Command
-
-__all__ = ["Demonstration", "OfficialWorld", "SimulatorError"]
+from envs.rlbench.official_simulator import ARMS, RENDERERS, Chance, Simulator
+from envs.rlbench.world import ACTION_KINDS, CLOSED, OPEN, STATES, Command, SimulatorError
+from envs.tabletop.turns import matrix_of, rotation_vector
 
 LEAD = 0.05  # m; how far the target of "delta" commands may be ahead of an arm that something holds up
 PLACINGS = 3  # times that an episode is set up before it is given up; RLBench itself tries 40 places each time
@@ -143,6 +142,12 @@ class OfficialWorld:
     def states(self) -> dict[str, np.ndarray]:
         """The entries of `STATES` and task_low_dim_state, each float64 (n,), finite."""
         return self._states(self._now(), self._task)
+
+    def ahead(self) -> np.ndarray:
+        """How far the target of "delta" commands is ahead of the tip, float64 (6,), m and rad."""
+        (position, orientation), (goal, attitude) = _tip(self._now()), self._target
+        left = rotation_vector(matrix_of(attitude) @ matrix_of(orientation).T)
+        return np.concatenate([goal - position, left])
 
     def picture(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """What a camera saw after the last step: uint8 (H, W, 3), and depth float32 (H, W) in m."""

@@ -16,17 +16,13 @@ import numpy as np
 from envs.errors import UserError
 from envs.rlbench.official_api import Environment, Package, TaskEnvironment
 from envs.rlbench.official_install import load_package
-from envs.rlbench.world import CAMERAS
+from envs.rlbench.world import CAMERAS, SimulatorError
 
 ARMS = ("ik", "planning")
 RENDERERS = ("opengl3", "opengl")
 
 _log = logging.getLogger(__name__)
 _running: Simulator | None = None  # CoppeliaSim keeps its state in the process, so a second one would share it
-
-
-class SimulatorError(RuntimeError):
-    """Raised when the simulator failed; the episode is lost, and the next `reset` starts another simulator."""
 
 
 class Simulator:

@@ -97,6 +97,12 @@ class Robot:
         return trouble
 
     @property
+    def ahead(self) -> np.ndarray:
+        """How far the target is ahead of the tip, float64 (6,): m along the world's axes, a rotation vector in rad."""
+        tip, target = self.tip, self._target
+        return np.concatenate([target.position - tip.position, rotation_vector(target.turn @ tip.turn.T)])
+
+    @property
     def arrived(self) -> bool:
         """Whether the arm's joints are where they are driven to."""
         return bool(np.abs(self.arm.joints - self._joints).max() < ARRIVED)
@@ -104,7 +110,7 @@ class Robot:
     def _leashed(self) -> Tip:
         """The target, brought near enough to the tip."""
         tip, target = self.tip, self._target
-        ahead, turned = target.position - tip.position, rotation_vector(target.turn @ tip.turn.T)
+        ahead, turned = np.split(self.ahead, 2)
         far, wide = float(np.linalg.norm(ahead)), float(np.linalg.norm(turned))
         return Tip(
             target.position if far <= LEASH else tip.position + LEASH / far * ahead,

@@ -15,11 +15,19 @@ import numpy as np
 from envs.errors import UserError
 
 CONTROL_HZ = 20
+# That a task may take: 15 s. RLBench has no limit of its own. The scripted experts need 38 to 92 as a rule and at most
+# 111; whoever looks anew only every few steps, and tries again after a miss, gets nearly three times as many.
+TASK_STEPS = 300
 CAMERAS = ("front", "wrist", "left_shoulder", "right_shoulder", "overhead")
 SIDE = 128  # px; of a picture, unless asked for another size
 MAX_SIDE = 2048  # px
 ACTION_KINDS = ("delta", "pose")
 OPEN, CLOSED = 1, -1
+
+
+class SimulatorError(RuntimeError):
+    """Raised when an episode cannot begin or go on: it is lost, and the next `reset` starts anew."""
+
 
 # Name of a state -> how many float64 numbers it has. Names, order and units are those of RLBench's Observation.
 STATES = {
@@ -65,16 +73,25 @@ class World(Protocol):
         """Start an episode: arm at home, the task's things placed by chance; no variation: drawn.
 
         Raises:
-            UserError: an unknown task, or a variation out of its range.
+            UserError: an unknown task, or a variation out of its range. SimulatorError: the things found no place, or
+                the simulator failed.
         """
         ...
 
     def act(self, command: Command) -> None:
-        """Carry out a command as far as it goes; what kept it from being carried out is `info()["trouble"]`."""
+        """Carry out a command as far as it goes; what kept it from being carried out is `info()["trouble"]`.
+
+        Raises:
+            SimulatorError: the simulator failed; the episode is lost.
+        """
         ...
 
     def states(self) -> dict[str, np.ndarray]:
         """The entries of `STATES` and task_low_dim_state, each float64 (n,), finite."""
+        ...
+
+    def ahead(self) -> np.ndarray:
+        """How far the target of "delta" commands is ahead of the tip, float64 (6,): m, and a rotation vector in rad."""
         ...
 
     def picture(self, camera: str) -> tuple[np.ndarray, np.ndarray]:

@@ -205,7 +205,7 @@ def test_an_episode_that_cannot_be_run_is_told(
     monkeypatch.setattr(rollout, "run_jobs", lose)
     assert toy_rollout(["--checkpoint", robot, *ALONE, "--episodes", "1"]) == 0
     said = capsys.readouterr()
-    assert "2 episodes could not be run, counted as not solved: left-000 (its process ended" in said.err
+    assert "2 episodes could not be run to the end, counted as not solved: left-000 (its process ended" in said.err
     assert "0/2" in said.out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def test_single_tasks() -> None:
     assert scores.chains == () and scores.length == 0.5
 
 
+@dataclass(frozen=True)
+class Compared(ToyBenchmark):
+    source: str = ""
+
+    @property
+    def published(self) -> dict[str, dict[str, float]]:
+        return {"VideoWorld": {"move": 72.7}, "oracle": {"move": 75.4}}
+
+
+class Ungrouped(ToyBenchmark):
+    def group(self, task: str) -> str:
+        return task
+
+
 def test_chains() -> None:
     scores = Scores.of(CHAINS, ToyBenchmark(chains=True))
     assert [(row.name, row.solved, row.episodes) for row in scores.chains] == [
@@ -55,19 +70,26 @@ def test_chains() -> None:
 def test_nothing_yet() -> None:
     scores = Scores.of([], ToyBenchmark())
     assert json.loads(json.dumps(scores.as_json(), allow_nan=False))["all"]["share"] is None
-    Console(file=io.StringIO()).print(scores.table({}))
+    Console(file=io.StringIO()).print(scores.table(ToyBenchmark()))
 
 
 @pytest.mark.parametrize("results", [SINGLE, CHAINS])
 def test_the_table_fits_80_columns(results: list[Result]) -> None:
     long = [Result(**{**vars(r), "tasks": tuple(f"push_blue_block_{task}" for task in r.tasks)}) for r in results]
     text = io.StringIO()
-    scores = Scores.of(long, ToyBenchmark())
-    Console(file=text, width=80).print(scores.table({"VideoWorld": {"move": 72.7}, "oracle": {"move": 75.4}}))
+    benchmark = Compared(source="a paper")
+    scores = Scores.of(long, benchmark)
+    Console(file=text, width=80).print(scores.table(benchmark))
     lines = [line.split() for line in text.getvalue().splitlines() if line.strip()]
     row = next(line for line in lines if line[0] == "push_blue_block_left")
     assert row[1:3] == [f"{scores.tasks[0].solved}/{scores.tasks[0].episodes}", f"{100 * scores.tasks[0].share:.1f}"]
     assert next(line for line in lines if line[0] == "move")[-2:] == ["72.7", "75.4"]
+    assert "VideoWorld, oracle: a paper" in text.getvalue()
+
+
+def test_tasks_that_are_their_own_groups_are_shown_once() -> None:
+    scores = Scores.of(SINGLE, Ungrouped())
+    assert len(scores.tasks) == 2 and scores.groups == ()
 
 
 def test_lines_come_back_and_a_torn_one_does_not(tmp_path: Path) -> None:

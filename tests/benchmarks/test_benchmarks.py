@@ -282,7 +282,7 @@ def test_variants_get_the_same_arithmetic() -> None:
     assert ablations.steps_within(1.0, "world", [*words, "trainer.batch_size=64"]) == pytest.approx(2 * plain, abs=1)
     assert ablations.steps_within(1.0, "world", [*words, "+model.world.stem_blocks=0"]) > 1.5 * plain
     for variant in ablations.VARIANTS:
-        plan([("world", ["stage=world", "out=runs/none", "trainer.steps=1", *words, *variant.world])], CONF)
+        plan([("world", "world", ["stage=world", "out=runs/none", "trainer.steps=1", *words, *variant.world])], CONF)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from agents import sentences
 from agents.robot_agent import RobotAgent
 from agents.videoworld.config import InverseMotionConfig, WorldConfig
 from envs.errors import UserError
+from tests import rlbench_data
 from tests.calvin_data import record
 from train.__main__ import main
+from train.data.joint_video import JointVideoConfig
 from train.data.robot_video import RobotVideo, RobotVideoConfig
 from train.inverse_dynamics import InverseDynamicsStage, InverseDynamicsStageConfig
 from train.stages import Inputs
@@ -55,6 +58,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def rlbench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small data set of RLBench's tasks."""
+    folder = tmp_path_factory.mktemp("rlbench")
+    rlbench_data.record(folder / "data" / "training", [12, 9, 15, 11])
+    return folder
+
+
 def words(folder: Path) -> list[str]:
     out = folder / "run"
     return [*FAST, f"data.folders=[{folder / 'data'}]", f"out={out}", f"export={out / 'agent'}"]
@@ -62,6 +73,26 @@ def words(folder: Path) -> list[str]:
 
 def config(folder: Path, **settings: Any) -> RobotVideoConfig:
     return RobotVideoConfig((str(folder / "data"),), **{"side": 32, "stride": 2, "held_out": 0.3, **settings})
+
+
+RLBENCH: dict[str, Any] = {"world": "rlbench", "scene": "front", "wrist": "wrist"}
+
+
+def bare_copy(source: Path, bare: Path, pictures: Sequence[str]) -> None:
+    """A split without any action, state or name of a task."""
+    from envs.objects import load_array, object_bytes
+
+    bare.mkdir(parents=True)
+    for path in source.iterdir():
+        if path.suffix == ".npz":
+            with np.load(path) as frame:
+                np.savez(bare / path.name, **{key: frame[key] for key in pictures})
+        elif path.name.startswith("ep_"):
+            (bare / path.name).write_bytes(path.read_bytes())
+    (bare / "lang_annotations").mkdir()
+    name = "lang_annotations/auto_lang_ann.npy"
+    told = load_array(source / name).item()
+    (bare / name).write_bytes(object_bytes({"language": {"ann": told["language"]["ann"]}, "info": told["info"]}))
 
 
 def test_every_stage_measures_itself(run: Path) -> None:
@@ -96,43 +127,110 @@ def test_the_same_command_goes_on(run: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.count("finished already") == 4
 
 
-def test_the_world_stage_sees_frames_and_sentences_and_nothing_else(run: Path, tmp_path: Path) -> None:
-    """With every action, state and task's name taken out of the data set, it sees and learns the same."""
-    inputs = Inputs(tokenizer=str(run / "run/tokenizer/checkpoint"), dynamics=str(run / "run/dynamics/checkpoint"))
+@pytest.mark.parametrize(
+    ("world", "pictures"),
+    [
+        ("calvin", ("rgb_static", "rgb_gripper")),
+        ("rlbench", ("rgb_front", "rgb_wrist")),
+        ("both", ("rgb_static", "rgb_gripper", "rgb_front", "rgb_wrist")),
+    ],
+)
+def test_the_world_stage_sees_frames_and_sentences_and_nothing_else(
+    world: str, pictures: tuple[str, ...], run: Path, rlbench: Path, joint: Path, tmp_path: Path
+) -> None:
+    """With every action, state and task's name taken out of the data sets, it sees and learns the same."""
+    trained = joint / "run" if world != "calvin" else run / "run"
+    inputs = Inputs(**{name: str(trained / name / "checkpoint") for name in ("tokenizer", "dynamics")})
     model = WorldConfig.preset("tiny", code_readout="last", instruction_dim=8)
 
-    def learned(folder: Path) -> tuple[Watched, float]:
+    def data(calvin: Path, rlbench: Path) -> RobotVideoConfig | JointVideoConfig:
+        each = {"calvin": config(calvin), "rlbench": config(rlbench, **RLBENCH)}
+        return JointVideoConfig(each) if world == "both" else each[world]
+
+    def learned(data: RobotVideoConfig | JointVideoConfig) -> tuple[Watched, float]:
         torch.manual_seed(0)
-        stage = WorldStage(WorldStageConfig(data=config(folder), inputs=inputs, model=model))
+        stage = WorldStage(WorldStageConfig(data=data, inputs=inputs, model=model))
         watched = stage.to_device(stage.batch(3, 0, 0, 1, 8), torch.device("cpu"))
         assert set(vars(watched)) == {"frames", "instructions"}
         return watched, stage.model(watched)[0].item()
 
-    bare = tmp_path / "data" / "training"
-    bare.mkdir(parents=True)
-    source = run / "data" / "training"
-    for path in source.iterdir():
-        if path.suffix == ".npz":
-            with np.load(path) as frame:
-                np.savez(bare / path.name, **{key: frame[key] for key in ("rgb_static", "rgb_gripper")})
-        elif path.name.startswith("ep_"):
-            (bare / path.name).write_bytes(path.read_bytes())
-    (bare / "lang_annotations").mkdir()
-    name = "lang_annotations/auto_lang_ann.npy"
-    from envs.objects import load_array, object_bytes
-
-    told = load_array(source / name).item()
-    (bare / name).write_bytes(object_bytes({"language": {"ann": told["language"]["ann"]}, "info": told["info"]}))
-    (seen, loss), (seen_bare, loss_bare) = learned(run), learned(tmp_path)
+    bare = data(tmp_path / "calvin", tmp_path / "rlbench")
+    bare_copy(run / "data/training", tmp_path / "calvin/data/training", ("rgb_static", "rgb_gripper"))
+    bare_copy(rlbench / "data/training", tmp_path / "rlbench/data/training", ("rgb_front", "rgb_wrist"))
+    (seen, loss), (seen_bare, loss_bare) = learned(data(run, rlbench)), learned(bare)
     assert torch.equal(seen.frames, seen_bare.frames) and loss == loss_bare
     assert seen.instructions is not None and seen_bare.instructions is not None
     assert torch.equal(seen.instructions, seen_bare.instructions)
+    one = replace(bare, world="calvin") if isinstance(bare, JointVideoConfig) else bare
     with pytest.raises(UserError, match="has no rel_actions"):
-        RobotVideo(config(tmp_path), "train").sample_labelled(np.random.default_rng(0), 4, 10)
+        one.video("train").sample_labelled(np.random.default_rng(0), 4, 10)
     with pytest.raises(UserError, match="has no rel_actions"):  # at once, not when the training has begun
-        InverseDynamicsStage(
-            InverseDynamicsStageConfig(data=config(tmp_path), inputs=inputs, model=InverseMotionConfig())
-        )
+        InverseDynamicsStage(InverseDynamicsStageConfig(data=one, inputs=inputs, model=InverseMotionConfig()))
+
+
+# Two worlds, one agent
+
+
+@pytest.fixture(scope="module")
+def joint(run: Path, rlbench: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished joint experiment of four steps a stage."""
+    folder = tmp_path_factory.mktemp("joint")
+    assert main(joint_words(folder, run, rlbench)) == 0
+    return folder
+
+
+def joint_words(folder: Path, run: Path, rlbench: Path) -> list[str]:
+    each = [
+        f"data.worlds.{name}.{word}"
+        for name, data in (("calvin", run / "data"), ("rlbench", rlbench / "data"))
+        for word in ("side=32", "stride=2", "held_out=0.3", f"folders=[{data}]")
+    ]
+    rest = [word for word in FAST if not word.startswith(("experiment", "data."))]
+    return ["experiment=robots-small", *rest, *each, f"out={folder / 'run'}", f"export={folder / 'run/agent'}"]
+
+
+def test_one_agent_learns_two_worlds(joint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentences, "TextModel", None)  # all it needs came with the checkpoint
+    acted = {}
+    for world, cameras, sentence in (
+        ("calvin", ("static", "gripper"), "pull the handle to open the drawer"),
+        ("rlbench", ("front", "wrist"), "close box"),
+    ):
+        agent = RobotAgent.load(joint / "run/agent", world)
+        agent.reset(sentence)
+        acted[world] = agent.act({camera: np.full((128, 128, 3), 90, np.uint8) for camera in cameras}, imagine=1)
+        assert acted[world].shape == (7,) and np.abs(acted[world]).max() <= 1 and acted[world][6] in (-1, 1)
+        assert agent.thought is not None and agent.thought.frame.shape == (32, 48, 3)
+    assert not np.array_equal(acted["calvin"], acted["rlbench"])  # each world has a head of its own
+    with pytest.raises(UserError, match="knows calvin and rlbench, not go; give another one"):
+        RobotAgent.load(joint / "run/agent", "go")
+    metrics = json.loads((joint / "run/agent/metrics.json").read_text())
+    assert {"motion_from_codes.calvin", "motion_from_codes.rlbench", "psnr"} <= set(metrics["dynamics"])
+    assert all(metrics[f"inverse_dynamics.{world}"]["steps"] == 4 for world in acted)
+
+
+def test_heads_of_two_worlds_begin_anew_and_are_finished_both(
+    joint: Path, run: Path, rlbench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [json.loads((joint / f"run/inverse_dynamics_{w}/run.json").read_text()) for w in ("calvin", "rlbench")]
+    assert [run["stage"]["data"]["world"] for run in told] == ["calvin", "rlbench"]
+    assert [run["stage"]["inputs"]["inverse_dynamics"] for run in told] == [None, None]
+    assert main(joint_words(joint, run, rlbench)) == 0
+    assert capsys.readouterr().out.count("finished already") == 5
+
+
+def test_a_world_goes_with_networks_that_know_it(joint: Path, run: Path, rlbench: Path) -> None:
+    """RLBench's videos alone with what was learned of both; CALVIN's networks have never seen them."""
+    model = InverseMotionConfig.preset("tiny")
+
+    def stage(folder: Path) -> InverseDynamicsStage:
+        inputs = Inputs(dynamics=str(folder / "run/agent"))
+        data = config(rlbench, **RLBENCH)
+        return InverseDynamicsStage(InverseDynamicsStageConfig(data=data, inputs=inputs, model=model))
+
+    assert stage(joint).model is not None
+    with pytest.raises(UserError, match="knows pictures of the cameras static and gripper, 32 px high, but this run"):
+        stage(run)
 
 
 def test_labels_are_mean_actions_and_as_few_as_asked_for(run: Path) -> None:

@@ -15,6 +15,7 @@ from envs.errors import UserError
 from tests.robots import tiny_robot_model
 from tests.ui.driver import Driver
 from ui.robot_benchmark import Action, Policy, View
+from ui.robot_calvin import Calvin
 from ui.robot_rig import EXPERT
 from ui.robot_screen import RobotScreen
 from ui.robot_session import RobotSession, Setup
@@ -117,11 +118,15 @@ class FakeBenchmark:
     actions: list[Action] = field(default_factory=list)
     told: list[Any] = field(default_factory=list)
 
-    name, hz, limit, cameras = "Fake", 10, 40, ("static", "gripper")
+    name, world, hz, limit, cameras = "Fake", "calvin", 10, 40, ("static", "gripper")
     scenes, tasks, sizes = ("A", "B"), ("left", "right", "hold"), (20, 40)
+    moves = Calvin.moves
 
     def sentence(self, task: str) -> str:
         return f"go {task}"
+
+    def recorded_as(self, task: str) -> str:
+        return f"the {task}"
 
     def task_of(self, instruction: str) -> str:
         task = instruction.split()[-1]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import play
-from envs.calvin.dataset import open_split
 from envs.errors import UserError
+from envs.tabletop.dataset import open_split
 from tests.robots import tiny_robot
 from tests.ui.robot_fakes import attend
 from ui.options import calvin_parser
@@ -157,6 +157,7 @@ def test_what_the_command_line_asks_for(tmp_path: Path) -> None:
 
 
 def test_without_a_checkpoint_the_way_to_one_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("ui.robot_start.ROBOT_CHECKPOINT", tmp_path / "assets" / "checkpoints" / "calvin-small")
+    folder = tmp_path / "assets" / "checkpoints" / "calvin-small"
+    monkeypatch.setattr("ui.robot_start.ROBOT_CHECKPOINTS", {"calvin": folder})
     load, why = agent_of(calvin_parser().parse_args([]), 1)
     assert load is None and "python -m train experiment=calvin-small" in why and "--checkpoint FOLDER" in why

@@ -255,7 +255,7 @@ def test_trouble_is_told(opened: Open) -> None:
 def test_recordings(opened: Open, bench: FakeBenchmark) -> None:
     session = opened(EXPERT, speed=FASTEST, record=Path("mine"))
     attend(session, lambda: session.solved and session.recorded is None)
-    assert bench.told == [("mine", "A"), (1 + 6 + AFTERWARDS, "right", "go right")]  # on after success
+    assert bench.told == [("mine", "A"), (1 + 6 + AFTERWARDS, "the right", "go right")]  # on after success
     assert "are kept in mine" in session.status.text and session.status.kind == RESULT
     session.let_act(YOU)
     session.new_start()

@@ -14,9 +14,9 @@ import pytest
 from tests.ui.robot_fakes import FakeBenchmark, RobotDriver, session_of, tiny_agent
 from ui.keymap import POINTER, ROBOT_KEYS
 from ui.messages import WARNING
+from ui.robot_benchmark import MOVES
 from ui.robot_layout import lay_out_robot
 from ui.robot_rig import AGENT, EXPERT, YOU
-from ui.robot_screen import MOVES
 from ui.robot_speeds import FASTEST
 from ui.theme import THEMES
 
@@ -96,7 +96,7 @@ def test_every_movement_has_a_key_of_its_own(opened: Open, name: str) -> None:
     driver = opened(YOU, speed=0.25)
     key = next(binding.keys[0] for binding in ROBOT_KEYS if binding.action == name)
     driver.key(key)
-    axis, sign = MOVES[name]
+    axis, sign = driver.session.benchmark.moves[name]
     assert driver.session.rig.steering.wanted[axis] == sign
     driver.up(key)
     assert not any(driver.session.rig.steering.wanted)

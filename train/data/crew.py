@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from envs.errors import UserError
-from train.data.demonstrations import Demonstrator, Recorded, RecordingSettings, Slot
+from train.data.demonstrations import Demonstrator, Recorded, Setting, Slot
 
 DEATHS = 3  # of workers at one slot, before the recording stops
 
@@ -24,7 +24,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def record_slots(settings: RecordingSettings, slots: Sequence[Slot], workers: int | str) -> Iterator[Recorded]:
+def record_slots(settings: Setting, slots: Sequence[Slot], workers: int | str) -> Iterator[Recorded]:
     """Record all slots and yield each as it is done, in any order.
 
     Args:
@@ -41,7 +41,7 @@ def record_slots(settings: RecordingSettings, slots: Sequence[Slot], workers: in
     return _with_processes(settings, slots, count) if count > 1 else _alone(settings, slots)
 
 
-def _alone(settings: RecordingSettings, slots: Sequence[Slot]) -> Iterator[Recorded]:
+def _alone(settings: Setting, slots: Sequence[Slot]) -> Iterator[Recorded]:
     if slots:
         demonstrator = Demonstrator(settings)
         try:
@@ -66,7 +66,7 @@ class _Deaths:
             )
 
 
-def _with_processes(settings: RecordingSettings, slots: Sequence[Slot], count: int) -> Iterator[Recorded]:
+def _with_processes(settings: Setting, slots: Sequence[Slot], count: int) -> Iterator[Recorded]:
     left, deaths = deque(slots), _Deaths()
     workers: dict[Connection, tuple[BaseProcess, Slot]] = {}
     try:
@@ -101,7 +101,7 @@ def _with_processes(settings: RecordingSettings, slots: Sequence[Slot], count: i
             process.join()
 
 
-def _start(settings: RecordingSettings, slot: Slot, workers: dict[Connection, tuple[BaseProcess, Slot]]) -> None:
+def _start(settings: Setting, slot: Slot, workers: dict[Connection, tuple[BaseProcess, Slot]]) -> None:
     context = multiprocessing.get_context("spawn")  # a simulator's threads and locks do not survive a fork
     pipe, other = context.Pipe()
     process = context.Process(target=_work, args=(settings, other), daemon=True)
@@ -118,7 +118,7 @@ def _send(pipe: Connection, slot: Slot) -> None:
         pass
 
 
-def _work(settings: RecordingSettings, pipe: Connection) -> None:
+def _work(settings: Setting, pipe: Connection) -> None:
     """A worker's life: slots in, episodes out, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that commits
     try:
@@ -133,7 +133,7 @@ def _work(settings: RecordingSettings, pipe: Connection) -> None:
         pipe.send(traceback.format_exc())
 
 
-def _with_ray(settings: RecordingSettings, slots: Sequence[Slot]) -> Iterator[Recorded]:
+def _with_ray(settings: Setting, slots: Sequence[Slot]) -> Iterator[Recorded]:
     """One worker for each of the cluster's processors. They send episodes back; this process alone writes."""
     try:
         ray: Any = importlib.import_module("ray")

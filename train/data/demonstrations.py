@@ -1,31 +1,25 @@
-"""Demonstrations at the play table: a scripted expert solves a task, and what the cameras saw is kept.
+"""Demonstrations: a scripted expert solves a task, and what the cameras saw is kept.
 
 Everything about an episode follows from the settings and its slot alone, so it does not matter which process records
-it, or when.
+it, or when. What differs between worlds stands in `calvin_demonstrations` and `rlbench_demonstrations`.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from envs.calvin.dataset_writer import Episode, EpisodeEncoder
-from envs.calvin.env import CalvinEnv
-from envs.calvin.language import sentences_for
-from envs.calvin.layouts import LAYOUTS, Layout, layout
-from envs.calvin.sequences import SINGLE_STEPS, after, start_observation, start_states
-from envs.calvin.starts import start_for
-from envs.calvin.tasks import TASKS, is_solved
 from envs.errors import UserError
+from envs.tabletop.dataset_files import DatasetKind
+from envs.tabletop.dataset_writer import Episode, EpisodeEncoder
 
 if TYPE_CHECKING:
     from agents.robot_agent import RobotAgent
 
-EXPERT = "envs.calvin.experts:Expert"
 ATTEMPTS = 10  # at a slot, before it is given up
 # Frames that go on after success: without them a replay, which lags a little, or whoever learns from it, stops short of
 # what counts.
@@ -33,33 +27,7 @@ AFTERWARDS = 8
 PATIENCE = 15  # steps that a finished expert's work has to take effect
 ASTRAY = 120  # steps that an agent acts before its expert, at most
 
-
-class Expert(Protocol):
-    """One attempt at one task; made from task, layout, random generator and `noise`."""
-
-    finished: bool
-
-    def act(self, robot_obs: np.ndarray, scene_obs: np.ndarray) -> np.ndarray:
-        """The next relative action, float32 (7,) in -1..1."""
-        ...
-
-
-@dataclass(frozen=True)
-class RecordingSettings:
-    """What an episode depends on, besides its slot.
-
-    scene: A to D. seed: of everything random. noise: of the expert's movements; 0 is the straight script. depth:
-    whether to keep what the cameras measured. expert: MODULE:CLASS that makes experts. agent: folder of a robot agent
-    that acts first, for a while; the expert then demonstrates the task from wherever the agent has got, which is what
-    learning from the expert's own videos alone never shows (as DAgger, Ross et al. 2011). "": the expert begins.
-    """
-
-    scene: str = "D"
-    seed: int = 0
-    noise: float = 1.0
-    depth: bool = False
-    expert: str = EXPERT
-    agent: str = ""
+Frame = dict[str, np.ndarray]  # an observation under the names of a frame's arrays
 
 
 class Slot(NamedTuple):
@@ -76,55 +44,159 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True)
 class Recorded:
-    """What came of a slot: an episode, or None after ATTEMPTS failures; and how many attempts it took."""
+    """What came of a slot: an episode, or None after ATTEMPTS failures; how many attempts it took; notes on it."""
 
     slot: Slot
     episode: Episode | None
     attempts: int
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What episodes cost, until there are some to measure: frames each, bytes and seconds a frame."""
+
+    frames: int
+    frame_bytes: int
+    frame_seconds: float
+
+
+class Expert(Protocol):
+    """One attempt at one task."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has nothing more to do."""
+        ...
+
+
+class Stage(Protocol):
+    """A world's simulation, in which one attempt after another is made. A task is open from `begin` until `go_on`."""
+
+    def begin(self, task: str, random: np.random.Generator) -> Frame:
+        """Start where the task makes sense, by chance; returns what is seen."""
+        ...
+
+    def begin_here(self) -> None:
+        """What counts as solving the task is measured from here on, and not from where `begin` started."""
+        ...
+
+    def sentences(self) -> Sequence[str]:
+        """What training data may ask for the task in: neither the protocol's words nor those that are held out."""
+        ...
+
+    def notes(self) -> Mapping[str, Any]:
+        """What the journal tells of the attempt."""
+        ...
+
+    def expert(self, random: np.random.Generator) -> Expert:
+        """An expert that begins where things are now."""
+        ...
+
+    def advised(self, expert: Any) -> np.ndarray:
+        """What that expert does next: an action (7,)."""
+        ...
+
+    def step(self, action: np.ndarray) -> tuple[Frame, bool]:
+        """Act; what is seen then, and whether the task is solved."""
+        ...
+
+    def go_on(self) -> None:
+        """Nothing more is asked for; `step` goes on telling whether the task is solved."""
+        ...
+
+    def close(self) -> None:
+        """End the simulation."""
+        ...
+
+
+class Setting(Protocol):
+    """What an episode depends on, besides its slot; a frozen dataclass that is sent to workers.
+
+    seed: of everything random. noise: of the expert's movements; 0 is the straight script. expert: MODULE:CLASS that
+    makes experts. agent: folder of a robot agent that acts first, for a while; the expert then demonstrates the task
+    from wherever the agent has got, which is what learning from the expert's own videos alone never shows (as DAgger,
+    Ross et al. 2011). "": the expert begins.
+    """
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def noise(self) -> float: ...
+    @property
+    def expert(self) -> str: ...
+    @property
+    def agent(self) -> str: ...
+
+    @property
+    def world(self) -> str:
+        """Its name, as agents know it."""
+        ...
+
+    @property
+    def kind(self) -> DatasetKind:
+        """What data sets of it say."""
+        ...
+
+    @property
+    def cost(self) -> Cost:
+        """What episodes will cost."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps that an attempt may take."""
+        ...
+
+    def origin(self, task: str) -> Sequence[int]:
+        """What the random numbers of a task's episodes come from."""
+        ...
+
+    def open(self) -> Stage:
+        """Start the simulation; UserError where it is not installed, or there is no such expert."""
+        ...
 
 
 class Demonstrator:
-    """Records episodes, one after the other, in one environment."""
+    """Records episodes, one after the other, in one simulation."""
 
-    def __init__(self, settings: RecordingSettings) -> None:
+    def __init__(self, settings: Setting) -> None:
         """Start the simulation; raises UserError where it is not installed, or there is no such expert or agent."""
-        self.settings, self._layout = settings, layout(settings.scene)
-        self._expert = load_expert(settings.expert)
-        self._agent = load_agent(settings.agent) if settings.agent else None
-        self._env = CalvinEnv(scene=settings.scene, depth=settings.depth)
+        self.settings, self._kind = settings, settings.kind
+        self._agent = load_agent(settings.agent, settings.world) if settings.agent else None
+        self._stage = settings.open()
 
     def record(self, slot: Slot) -> Recorded:
         """Attempt a slot until the task is solved."""
         for attempt in range(ATTEMPTS):
-            origin = (self.settings.seed, tuple(LAYOUTS).index(self.settings.scene), TASKS.index(slot.task))
-            random = np.random.default_rng([*origin, slot.number, attempt])
+            random = np.random.default_rng([*self.settings.origin(slot.task), slot.number, attempt])
             seen = self._attempt(slot.task, random)
             if seen is not None:
-                sentences = sentences_for(slot.task)
+                sentences = self._stage.sentences()
                 sentence = sentences[int(random.integers(len(sentences)))]
-                return Recorded(slot, self._episode(slot.task, sentence, seen), attempt + 1)
+                return Recorded(slot, self._episode(slot.task, sentence, seen), attempt + 1, self._stage.notes())
         return Recorded(slot, None, ATTEMPTS)
 
     def close(self) -> None:
         """End the simulation."""
-        self._env.close()
+        self._stage.close()
 
-    def _attempt(self, task: str, random: np.random.Generator) -> list[dict[str, np.ndarray]] | None:
-        """The observations until shortly after the task is solved; None if it is not."""
-        robot, scene = draw_start(task, self._layout, random)
-        observation, start = self._env.reset(options={"task": task, "robot_obs": robot, "scene_obs": scene})
+    def _attempt(self, task: str, random: np.random.Generator) -> list[Frame] | None:
+        """The frames until shortly after the task is solved; None if it is not."""
+        stage = self._stage
+        frame = stage.begin(task, random)
         if self._agent is not None:
             # A child's numbers: what the expert draws is the same with and without an agent
-            led = self._lead(self._agent, task, random.spawn(1)[0], observation)
+            led = self._lead(self._agent, random.spawn(1)[0], frame)
             if led is None:
                 return None
-            observation, start = led, self._env.start_task(task)
-        expert: Expert = self._expert(task, self._layout, random, noise=self.settings.noise)
-        seen, left = [observation], PATIENCE
-        for _ in range(SINGLE_STEPS):
-            action = expert.act(observation["robot_obs"], observation["scene_obs"])
-            observation, _, solved, _, _ = self._env.step(action)
-            seen.append(observation)
+            frame = led
+            stage.begin_here()
+        expert = stage.expert(random)
+        seen, left = [frame], PATIENCE
+        for _ in range(self.settings.steps):
+            frame, solved = stage.step(stage.advised(expert))
+            seen.append(frame)
             if solved:
                 break
             left -= expert.finished
@@ -132,33 +204,30 @@ class Demonstrator:
                 return None
         else:
             return None
-        self._env.start_task()  # nothing more is asked for
+        stage.go_on()
         for _ in range(AFTERWARDS):
-            action = expert.act(observation["robot_obs"], observation["scene_obs"])
-            observation, _, _, _, info = self._env.step(action)
-            if not is_solved(task, start, info):
+            frame, solved = stage.step(stage.advised(expert))
+            if not solved:
                 break
-            seen.append(observation)
+            seen.append(frame)
         return seen
 
-    def _lead(
-        self, agent: RobotAgent, task: str, random: np.random.Generator, observation: dict[str, np.ndarray]
-    ) -> dict[str, np.ndarray] | None:
-        """The observation after a random number of an agent's steps; None if they solve the task."""
-        sentences = sentences_for(task)
+    def _lead(self, agent: RobotAgent, random: np.random.Generator, frame: Frame) -> Frame | None:
+        """The frame after a random number of an agent's steps; None if they solve the task."""
+        sentences = self._stage.sentences()
         agent.reset(sentences[int(random.integers(len(sentences)))], seed=int(random.integers(2**62)))
         for _ in range(int(random.integers(1, ASTRAY + 1))):
-            action = agent.act({camera: observation[f"rgb_{camera}"] for camera in agent.model.canvas.shapes})
-            observation, _, solved, _, _ = self._env.step(action)
+            action = agent.act({camera: frame[f"rgb_{camera}"] for camera in agent.model.canvas.shapes})
+            frame, solved = self._stage.step(action)
             if solved:
                 return None
-        return observation
+        return frame
 
-    def _episode(self, task: str, sentence: str, seen: Sequence[dict[str, np.ndarray]]) -> Episode:
+    def _episode(self, task: str, sentence: str, seen: Sequence[Frame]) -> Episode:
         frames: list[bytes] = []
-        encoder = EpisodeEncoder(frames.append, depth=self.settings.depth)
-        for observation in seen:
-            encoder.add(observation)
+        encoder = EpisodeEncoder(frames.append, self._kind)
+        for frame in seen:
+            encoder.add(frame)
         encoder.finish()
         return Episode(task, sentence, frames, encoder.moments.as_json())
 
@@ -177,35 +246,11 @@ def load_expert(path: str, tasks: Sequence[str] = ()) -> Any:
         raise UserError(f"there is no expert {path!r} ({error}); give MODULE:CLASS") from error
 
 
-def load_agent(folder: str) -> RobotAgent:
+def load_agent(folder: str, world: str) -> RobotAgent:
     """A checkpoint's robot agent, which samples its codes, so that it errs in more ways than one. Raises UserError."""
     import torch
 
     from agents.robot_agent import RobotAgent
 
     torch.set_num_threads(1)  # seeds repeat, and the workers are what runs side by side
-    return RobotAgent.load(folder, "calvin", temperature=1.0)
-
-
-def draw_start(task: str, plan: Layout, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """robot_obs (15,) and scene_obs (24,) of a start in which `task` makes sense.
-
-    Half of them are `start_for`'s, with arm, blocks and everything else that the task leaves open as they come. The
-    other half, in scene D, are built as the published evaluation builds its own: one of its symbolic states, the same
-    places for blocks, but other turns of them. The evaluation's generator is seeded by the state, this one from the
-    recording's seed, and a start that should come out the same is drawn again: no start of the evaluation is ever
-    recorded from.
-    """
-    if plan.name == "D":
-        states = [state for state in start_states() if after(state, task) is not None]
-        if states and random.random() < 0.5:
-            state = states[int(random.integers(len(states)))]
-            for robot, scene in _starts(state, random):
-                if not np.allclose(scene, start_observation(state)[1], atol=1e-4):
-                    return robot, scene
-    return start_for(task, plan, random, arm_spread=1.0, vary_scene=True)
-
-
-def _starts(state: Any, random: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    while True:
-        yield start_observation(state, np.random.RandomState(int(random.integers(2**32))))
+    return RobotAgent.load(folder, world, temperature=1.0)

@@ -28,11 +28,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from envs.calvin.dataset import DatasetSplit, Window
-from envs.calvin.frames import DamagedFrameError
 from envs.errors import UserError
 from envs.files import free_bytes
 from envs.tabletop.canvas import resize
+from envs.tabletop.dataset import DatasetSplit, Window
+from envs.tabletop.frames import DamagedFrameError
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +130,7 @@ def _load(split: DatasetSplit, place: Path, sizes: Sizes, key: str) -> CachedFra
 def _build(split: DatasetSplit, sizes: Sizes, annotated: bool, place: Path, key: str) -> None:
     windows = _windows(split, annotated)
     numbers = np.unique(np.concatenate([np.arange(window.first, window.last + 1) for window in windows]))
+    _check_cameras(split, int(numbers[0]), sizes)
     need, free = len(numbers) * _row(sizes), free_bytes(place)
     if free < need + MARGIN:
         raise UserError(
@@ -162,6 +163,20 @@ def _build(split: DatasetSplit, sizes: Sizes, annotated: bool, place: Path, key:
         partial.rename(place)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_cameras(split: DatasetSplit, number: int, sizes: Sizes) -> None:
+    """UserError if a frame was recorded with other cameras."""
+    try:
+        seen = [key.removeprefix("rgb_") for key in split.frame(number) if key.startswith("rgb_")]
+    except DamagedFrameError:
+        return  # others may be sound
+    for camera in sizes:
+        if camera not in seen:
+            raise UserError(
+                f"{split.folder} has no pictures of the camera {camera}, only of {' and '.join(seen) or 'none'}: name "
+                "another data set, or other cameras"
+            )
 
 
 def _windows(split: DatasetSplit, annotated: bool) -> list[Window]:

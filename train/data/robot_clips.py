@@ -1,4 +1,4 @@
-"""Robot episodes as video: clips of both cameras' frames, and the sentence that says what is being done.
+"""Robot episodes as video: clips of the cameras' frames, and the sentence that says what is being done.
 
 This is all that tokenizer, dynamics and world stages get: frames and sentences. There are no actions, states or names
 of tasks here; those are `robot_labels`'s.
@@ -7,13 +7,13 @@ of tasks here; those are `robot_labels`'s.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from envs.calvin.dataset import open_split
 from envs.errors import UserError
+from envs.tabletop.dataset import open_split
 from train.data.robot_cache import CachedFrames, cached_frames
 
 SPLITS = ("train", "validation")
@@ -23,17 +23,15 @@ SPLITS = ("train", "validation")
 class RobotDataConfig:
     """Which episodes, and at what size.
 
-    folders: data sets in CALVIN's format, official or recorded; at least one. static, gripper: sides of the two
-    cameras' frames in px, or height and width; 0 leaves a camera out. annotated: only what annotated windows cover,
-    which is what has a sentence; false: all episodes, without words. padded: clips may begin where fewer frames are
-    left than they have, and then end with the last frame repeated. held_out: share of a folder's episodes that are for
-    validation, where it has no validation/ of its own. cache: a folder for the resized frames; empty: .clips/ beside
-    them.
+    folders: data sets in CALVIN's format, official or recorded; at least one. cameras: name -> side of its pictures in
+    px, or height and width. annotated: only what annotated windows cover, which is what has a sentence; false: all
+    episodes, without words. padded: clips may begin where fewer frames are left than they have, and then end with the
+    last frame repeated. held_out: share of a folder's episodes that are for validation, where it has no validation/ of
+    its own. cache: a folder for the resized frames; empty: .clips/ beside them.
     """
 
     folders: tuple[str, ...] = ()
-    static: int | tuple[int, int] = 128
-    gripper: int | tuple[int, int] = 64
+    cameras: Mapping[str, int | tuple[int, int]] = field(default_factory=lambda: {"static": 128, "gripper": 64})
     annotated: bool = True
     padded: bool = True
     held_out: float = 0.05
@@ -42,18 +40,18 @@ class RobotDataConfig:
     def __post_init__(self) -> None:
         if not self.folders:
             raise UserError("data.folders is empty: name a data set, or record one with train.data.robot_episodes")
-        for name, size in (("static", self.static), ("gripper", self.gripper)):
-            if size != 0 and not all(1 <= side <= 1024 for side in as_shape(size)):
-                raise UserError(f"data.{name} is {size}: choose a side of 1 to 1024 pixels, or 0 to leave it out")
-        if not self.sizes:
-            raise UserError("data.static and data.gripper are both 0: choose a side for one camera")
+        if not self.cameras:
+            raise UserError("no camera is named: name one of the data set's, such as static")
+        for name, shape in self.sizes.items():
+            if not all(1 <= side <= 1024 for side in shape):
+                raise UserError(f"pictures of the camera {name} of {shape} px: choose sides of 1 to 1024 pixels")
         if not 0 < self.held_out < 1:
             raise UserError(f"data.held_out is {self.held_out}: choose a share between 0 and 1")
 
     @property
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Camera -> height and width in px, of the cameras that are used."""
-        return {name: as_shape(size) for name, size in (("static", self.static), ("gripper", self.gripper)) if size}
+        """Camera -> height and width in px."""
+        return {name: as_shape(size) for name, size in self.cameras.items()}
 
 
 def as_shape(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Records demonstrations of scripted experts, as a data set in CALVIN's format.
 
     python -m train.data.robot_episodes calvin --episodes 100 --out runs/calvin-D
+    python -m train.data.robot_episodes rlbench --episodes 100 --out runs/rlbench
 
 Only episodes that solve their task are kept. Ctrl-C, or anything worse, loses the episodes in the making; the same
 command goes on. A larger --episodes adds to what is there. The same settings give the same bytes with any number of
@@ -18,27 +19,25 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agents.checkpoint_config import checkpoint_settings
-from envs.calvin.dataset_files import SPLITS
-from envs.calvin.dataset_writer import DatasetWriter
-from envs.calvin.layouts import layout
-from envs.calvin.sequences import VIDEOWORLD_TASKS
-from envs.calvin.tasks import TASKS, check_task
+from agents.checkpoint_config import checkpoint_settings, robot_world
+from agents.commands import Parser
 from envs.errors import UserError
 from envs.files import free_bytes, replace_bytes
+from envs.tabletop.dataset_files import SPLITS
+from envs.tabletop.dataset_writer import DatasetWriter
+from train.data import calvin_demonstrations, rlbench_demonstrations
 from train.data.crew import cores, record_slots
-from train.data.demonstrations import EXPERT, Recorded, RecordingSettings, Slot, load_expert
+from train.data.demonstrations import Recorded, Setting, Slot, load_expert
 
+WORLDS = {"calvin": calvin_demonstrations, "rlbench": rlbench_demonstrations}
 SETTINGS = "recording.json"
-# What an episode costs, until there are some to measure
-FRAMES, FRAME_BYTES, DEPTH_BYTES, FRAME_SECONDS = 60, 40_000, 155_000, 0.012
 MARGIN = 256 * 2**20  # bytes that stay free
 HOPELESS = 3  # slots in a row that an expert fails at before the recording stops
 LINE = 10.0  # seconds between lines where there is no terminal
@@ -51,9 +50,7 @@ class Recording:
         """Open the folder; raises UserError if it holds something else or is in use."""
         self.out: Path = options.out
         self.tasks: list[str] = options.tasks
-        self.settings = RecordingSettings(
-            options.scene, options.seed, options.noise, options.depth, EXPERT, options.agent
-        )
+        self.settings: Setting = options.settings
         self.slots = [Slot(task, number) for number in range(options.episodes) for task in self.tasks]
         self.validation: float = options.validation
         load_expert(self.settings.expert, self.tasks)
@@ -61,9 +58,7 @@ class Recording:
         self.writers: dict[str, DatasetWriter] = {}
         try:
             for split in SPLITS if self.validation else SPLITS[:1]:
-                self.writers[split] = DatasetWriter(
-                    self.out / split, scene=options.scene, depth=options.depth, in_turn=True
-                )
+                self.writers[split] = DatasetWriter(self.out / split, self.settings.kind, in_turn=True)
         except BaseException:
             self.close()
             raise
@@ -101,8 +96,9 @@ class Recording:
     def estimate(self) -> tuple[int, int]:
         """How many frames and bytes the slots that are left will take."""
         lengths = [entry["last"] - entry["first"] + 1 for entry in self.entries if "first" in entry]
-        frames = round(len(self.left) * (sum(lengths) / len(lengths) if lengths else FRAMES))
-        return frames, frames * (FRAME_BYTES + DEPTH_BYTES * self.settings.depth)
+        cost = self.settings.cost
+        frames = round(len(self.left) * (sum(lengths) / len(lengths) if lengths else cost.frames))
+        return frames, frames * cost.frame_bytes
 
     def check_room(self) -> None:
         """UserError if the disk is too small for what is left."""
@@ -123,7 +119,7 @@ class Recording:
                 self._failed[slot.key] = recorded
             else:
                 writer = self.writers[self.split_of(slot)]
-                writer.stage(slot.key, recorded.episode, attempts=recorded.attempts)
+                writer.stage(slot.key, recorded.episode, attempts=recorded.attempts, **recorded.notes)
             self._advance()
             yield recorded
 
@@ -157,7 +153,7 @@ class Recording:
         told = json.loads(
             json.dumps({"tasks": self.tasks, "validation": self.validation, **vars(self.settings)})
         )  # as it comes back from a file
-        path, defaults = self.out / SETTINGS, vars(RecordingSettings())
+        path, defaults = self.out / SETTINGS, vars(type(self.settings)())
         try:
             if path.exists():
                 before = json.loads(path.read_bytes())
@@ -184,7 +180,7 @@ def show(recording: Recording, workers: int | str) -> None:
     done = total - len(recording.left)
     frames, size = recording.estimate()
     hands = workers if isinstance(workers, int) else cores()
-    cost = f"about {frames} frames, {_size(size)} and {_time(frames * FRAME_SECONDS / hands)}"
+    cost = f"about {frames} frames, {_size(size)} and {_time(frames * recording.settings.cost.frame_seconds / hands)}"
     print(f"{total - done} of {total} episodes to record: {cost}; {_size(free_bytes(recording.out))} are free",
           file=sys.stderr)  # fmt: skip
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
@@ -252,42 +248,33 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line; raises UserError."""
-    parser = _Parser(
-        "python -m train.data.robot_episodes", allow_abbrev=False, description="Record demonstrations of experts.",
-        epilog="The same command goes on after an interruption; a larger --episodes adds to what is there.",
-    )  # fmt: skip
-    add = parser.add_argument
-    add("world", choices=["calvin"], help="calvin: the play table")
-    add("--episodes", type=int, required=True, metavar="N", help="of each task")
-    add("--tasks", default="", help="names with commas between, or all (default: the 12 of VideoWorld's evaluation)")
-    add("--scene", default="D", help="A, B, C or D (default: %(default)s)")
-    add("--out", type=Path, help="folder (default: runs/calvin-SCENE)")
-    add("--workers", default=str(cores()), help="processes, or ray (default: one for each core, %(default)s)")
-    add("--seed", type=int, default=0, help="of starts, movements and sentences (default: %(default)s)")
-    add("--noise", type=float, default=1.0, help="how much the experts' movements vary; 0: not (default: 1)")
-    add("--validation", type=float, default=0.1, metavar="SHARE", help="of the episodes (default: %(default)s)")
-    add("--agent", default="", metavar="CHECKPOINT", help="a robot agent that acts first, so that experts begin where "
-        "it errs")  # fmt: skip
-    add("--depth", action="store_true", help="keep depth too; frames are five times as large")
+    """The command line, with `settings` and `tasks` as its world understands it; raises UserError."""
+    parser = Parser("python -m train.data.robot_episodes", description="Record demonstrations of experts.")
+    chosen = parser.add_subparsers(dest="world", metavar="WORLD", required=True)
+    for world, what in (("calvin", "the play table"), ("rlbench", "the built-in tasks of RLBench")):
+        one = chosen.add_parser(
+            world, help=what, allow_abbrev=False, description=f"Record demonstrations of experts: {what}.",
+            epilog="The same command goes on after an interruption; a larger --episodes adds to what is there.",
+        )  # fmt: skip
+        add = one.add_argument
+        add("--episodes", type=int, required=True, metavar="N", help="of each task")
+        WORLDS[world].add_options(one)
+        add("--workers", default=str(cores()), help="processes, or ray (default: one for each core, %(default)s)")
+        add("--seed", type=int, default=0, help="of starts, movements and sentences (default: %(default)s)")
+        add("--noise", type=float, default=1.0, help="how much the experts' movements vary; 0: not (default: 1)")
+        add("--validation", type=float, default=0.1, metavar="SHARE", help="of the episodes (default: %(default)s)")
+        add("--agent", default="", metavar="CHECKPOINT", help="a robot agent that acts first, so that experts begin "
+            "where it errs")  # fmt: skip
     options = parser.parse_args(arguments)
-    layout(options.scene)
-    names = [name for name in options.tasks.split(",") if name] or VIDEOWORLD_TASKS
-    names = TASKS if options.tasks == "all" else names
-    options.tasks = sorted({check_task(name) for name in names}, key=TASKS.index)
-    options.out = options.out or Path("runs") / f"calvin-{options.scene}"
+    options.settings, options.tasks, default = WORLDS[options.world].make_setting(options)
+    options.out = options.out or default
     if options.workers != "ray":
         if not options.workers.isdigit() or int(options.workers) < 1:
             raise UserError(f"--workers is {options.workers}; give 1 or more, or ray")
         options.workers = int(options.workers)
     if options.agent:
-        checkpoint_settings(options.agent)
+        robot_world(checkpoint_settings(options.agent), options.agent, options.world)
     for name, least in (("episodes", 1), ("seed", 0)):
         if getattr(options, name) < least:
             raise UserError(f"--{name} is {getattr(options, name)}; give {least} or more")

@@ -61,10 +61,7 @@ class RobotVideoConfig(VideoConfig):
     @property
     def clips(self) -> RobotDataConfig:
         """The clips before they stand on a canvas."""
-        shapes = self.frame_spec.shapes
-        return RobotDataConfig(
-            self.folders, shapes[self.scene], shapes[self.wrist], held_out=self.held_out, cache=self.cache
-        )
+        return RobotDataConfig(self.folders, self.frame_spec.shapes, held_out=self.held_out, cache=self.cache)
 
     def video(self, split: str) -> RobotVideo:
         """The clips of a split; "test" is the same as "validation"."""
@@ -145,8 +142,8 @@ class RobotVideo:
 
     def _labelled(self, numbers: np.ndarray) -> tuple[CanvasClips, np.ndarray]:
         self._labels = self._labels or RobotLabels(self.config.clips, self.split)
-        clips, labels = self._labels.take(numbers, self.config.horizon, self.config.stride)
-        mean = labels.actions[:, 0].copy()
+        clips, actions = self._labels.take(numbers, self.config.horizon, self.config.stride)
+        mean = actions[:, 0].copy()
         mean[:, :6] /= self.config.stride
         return self._on_canvas(clips), mean
 

@@ -121,4 +121,9 @@ def frame_spec_from(values: dict[str, object]) -> FrameSpec:
         return BoardGeometry(values["size"], values["style"], values["cell"])  # type: ignore[arg-type]
     if "canvases" in values:
         return Canvases(tuple(CameraCanvas(**canvas) for canvas in values["canvases"]))  # type: ignore[attr-defined]
+    if "worlds" in values:
+        worlds: dict[str, dict[str, object]] = dict(values["worlds"])  # type: ignore[call-overload]
+        if values["world"]:
+            return frame_spec_from(worlds[str(values["world"])])
+        return Canvases(tuple(frame_spec_from(world) for world in worlds.values()))  # type: ignore[misc]
     return CameraCanvas(values["side"], values["scene"], values["wrist"])  # type: ignore[arg-type]

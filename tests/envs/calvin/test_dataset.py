@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import yaml
 
-from envs.calvin.dataset import DatasetSplit, Window, open_split
-from envs.calvin.dataset_writer import DatasetWriter
-from envs.calvin.frames import DamagedFrameError, encode_frame, frame_name, relative_action
+from envs.calvin.dataset import calvin_kind
 from envs.calvin.language import VALIDATION
 from envs.errors import UserError
 from envs.objects import object_bytes
+from envs.tabletop.dataset import DatasetSplit, Window, open_split
+from envs.tabletop.dataset_writer import DatasetWriter
+from envs.tabletop.frames import DamagedFrameError, encode_frame, frame_name, relative_action
 from tests.calvin_data import SIZES, observations, record
+
+KEYS = ("rgb_static", "rgb_gripper")
 
 
 def test_what_is_written_comes_back(tmp_path: Path) -> None:
@@ -80,7 +83,7 @@ def test_relative_actions_are_clipped_and_take_the_short_way() -> None:
 
 
 def test_depth_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
-    with DatasetWriter(tmp_path / "training", depth=True, sizes=SIZES) as writer:
+    with DatasetWriter(tmp_path / "training", calvin_kind(depth=True, sizes=SIZES)) as writer:
         episode = writer.begin()
         for observation in observations(2, depth=True):
             episode.add(observation)
@@ -95,7 +98,7 @@ def official(folder: Path) -> Path:
     folder.mkdir(parents=True)
     frames = list(observations(30, 3))
     for number, observation in zip([*range(100, 120), *range(358482, 358492)], frames, strict=True):
-        content = encode_frame(observation, observation["robot_obs"], depth=False)
+        content = encode_frame(observation, observation["robot_obs"], KEYS)
         (folder / frame_name(number)).write_bytes(content)
     np.save(folder / "ep_start_end_ids.npy", [[358482, 358491], [100, 119]])
     np.save(folder / "ep_lens.npy", [10, 20])
@@ -179,11 +182,11 @@ def test_wrong_sizes_are_named(tmp_path: Path) -> None:
     split = DatasetSplit(folder)
     observation = next(observations(1))
     robot = observation["robot_obs"]
-    small = encode_frame({**observation, "rgb_static": np.zeros((8, 8, 3), np.uint8)}, robot, depth=False)
+    small = encode_frame({**observation, "rgb_static": np.zeros((8, 8, 3), np.uint8)}, robot, KEYS)
     (folder / frame_name(103)).write_bytes(small)
     with pytest.raises(UserError, match=r"episode_0000103.npz has rgb_static of shape \(8, 8, 3\), but its episode"):
         split.frames(100, 105, ["rgb_static"])
-    grey = encode_frame({**observation, "rgb_static": np.zeros((8, 8), np.uint8)}, robot, depth=False)
+    grey = encode_frame({**observation, "rgb_static": np.zeros((8, 8), np.uint8)}, robot, KEYS)
     (folder / frame_name(103)).write_bytes(grey)
     with pytest.raises(DamagedFrameError, match=r"rgb_static of shape \(8, 8\) and type uint8"):
         split.frame(103)

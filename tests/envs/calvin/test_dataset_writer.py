@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.calvin import dataset_writer
-from envs.calvin.dataset import open_split
-from envs.calvin.dataset_writer import DatasetWriter
+from envs.calvin.dataset import calvin_kind
 from envs.errors import UserError
+from envs.tabletop import dataset_writer
+from envs.tabletop.dataset import open_split
+from envs.tabletop.dataset_writer import DatasetWriter
 from tests.calvin_data import SIZES, observations, record
 
 ROOT = Path(__file__).parents[3]
+KIND = calvin_kind(sizes=SIZES)
 # Dies by SIGKILL at the n-th call of os.replace, Path.replace or Path.write_bytes: every step of a commit is one.
 KILLED = """
 import os, pathlib, signal, sys
@@ -87,11 +89,11 @@ def test_a_torn_line_does_not_count(tmp_path: Path) -> None:
     assert len(list((tmp_path / "training").glob("*.npz"))) == 2
     journal.write_text("x" + text)
     with pytest.raises(UserError, match="episodes.jsonl is damaged in line 1"):
-        DatasetWriter(tmp_path / "training", sizes=SIZES)
+        DatasetWriter(tmp_path / "training", KIND)
 
 
 def test_discarded_episodes_leave_nothing(tmp_path: Path) -> None:
-    with DatasetWriter(tmp_path / "training", sizes=SIZES) as writer:
+    with DatasetWriter(tmp_path / "training", KIND) as writer:
         episode = writer.begin()
         for observation in observations(4):
             episode.add(observation)
@@ -106,10 +108,10 @@ def test_discarded_episodes_leave_nothing(tmp_path: Path) -> None:
 
 def test_two_programs_do_not_write_into_one_folder(tmp_path: Path) -> None:
     with (
-        DatasetWriter(tmp_path / "training", sizes=SIZES),
+        DatasetWriter(tmp_path / "training", KIND),
         pytest.raises(UserError, match="another program records into .*training; wait"),
     ):
-        DatasetWriter(tmp_path / "training", sizes=SIZES)
+        DatasetWriter(tmp_path / "training", KIND)
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
@@ -117,15 +119,15 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
     folder.mkdir()
     np.save(folder / "ep_start_end_ids.npy", [[0, 1]])
     with pytest.raises(UserError, match="a dataset that was not recorded here; choose another folder"):
-        DatasetWriter(folder)
+        DatasetWriter(folder, calvin_kind())
     record(tmp_path / "own/training", [2])
-    with pytest.raises(UserError, match="was recorded in another scene than A, or with other cameras"):
-        DatasetWriter(tmp_path / "own/training", scene="A", sizes=SIZES)
+    with pytest.raises(UserError, match="was recorded in another scene than calvin_scene_A, or with other cameras"):
+        DatasetWriter(tmp_path / "own/training", calvin_kind("A", sizes=SIZES))
     with pytest.raises(UserError, match="other cameras"):
-        DatasetWriter(tmp_path / "own/training")
+        DatasetWriter(tmp_path / "own/training", calvin_kind())
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write to .*file.*; make room or choose another folder"):
-        DatasetWriter(tmp_path / "file")
+        DatasetWriter(tmp_path / "file", KIND)
 
 
 def test_a_full_disk_is_one_sentence_and_what_is_recorded_stays(

@@ -15,8 +15,8 @@ from benchmarks import rlbench_signatures
 from envs.errors import UserError
 from envs.rlbench import official_install, official_simulator
 from envs.rlbench.env import RLBenchEnv
-from envs.rlbench.official import LEAD, OfficialWorld, SimulatorError, conjugate, times, unit
-from envs.rlbench.world import CLOSED, OPEN, STATES, Command, World
+from envs.rlbench.official import LEAD, OfficialWorld, conjugate, times, unit
+from envs.rlbench.world import CLOSED, OPEN, STATES, Command, SimulatorError, World
 from tests.envs.rlbench.fake_rlbench import FAKES, coppeliasim, forget, installed
 
 SIZES = {"front": (12, 16), "wrist": (8, 8)}
@@ -236,6 +236,27 @@ def test_variations_and_their_descriptions(make: Make) -> None:
     for wrong in (3, -1):
         with pytest.raises(UserError, match=f"open_drawer has no variation {wrong}; give 0 to 2"):
             world.reset("open_drawer", wrong, np.random.default_rng(0))
+
+
+def test_the_target_is_as_far_ahead_as_the_arm_stays_behind(make: Make, sim: Any) -> None:
+    world = begun(make)
+    assert world.ahead() == pytest.approx(np.zeros(6))
+    sim.stiffness = 0.25
+    world.act(Command("delta", np.array([0.02, 0, -0.01]), STILL, OPEN))
+    assert world.ahead() == pytest.approx([0.015, 0, -0.0075, 0, 0, 0])
+
+
+def test_the_environment_hands_its_choices_on(sim: Any) -> None:
+    with pytest.raises(UserError, match="renderer 'fast' is unknown to backend 'official'; choose of opengl3, opengl"):
+        RLBenchEnv(backend="official", task="close_microwave", renderer="fast")
+    with pytest.raises(UserError, match="arm 'planning' is a choice of backend 'official'; leave it out"):
+        RLBenchEnv(task="close_microwave", arm="planning")
+    env = RLBenchEnv(backend="official", task="close_microwave", renderer="opengl", arm="planning", sizes=8)
+    made = next(call[1] for call in sim.calls if call[0] == "Environment")
+    assert type(made.action_mode.arm_action_mode).__name__ == "EndEffectorPoseViaPlanning"
+    front = made.obs_config.front_camera
+    assert front.render_mode.name == "OPENGL" and front.rgb and not front.depth, "nobody asks for depth"
+    env.close()
 
 
 @pytest.mark.parametrize("task", ["make_tea", "Close Microwave", "", "close__box", "../demo", "utils."])

@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envs.calvin.dataset import open_split
-from envs.calvin.frames import frame_name
 from envs.errors import UserError
 from envs.objects import load_array, object_bytes
 from envs.tabletop.canvas import resize
+from envs.tabletop.dataset import open_split
+from envs.tabletop.frames import frame_name
 from tests.calvin_data import record
 from train.data import robot_cache
 from train.data.robot_clips import RobotClips, RobotDataConfig, VideoClips
 from train.data.robot_labels import RobotLabels
 
 LENGTHS = [6, 4, 9, 5, 7]
+SMALL = {"static": 10, "gripper": 12}
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def data(tmp_path: Path) -> Path:
 
 def config(*folders: Path, **settings: Any) -> RobotDataConfig:
     """Frames at their own size, so that the first pixel can be read."""
-    return RobotDataConfig(tuple(map(str, folders)), **{"static": 20, "gripper": 12, **settings})
+    return RobotDataConfig(tuple(map(str, folders)), **{"cameras": {"static": 20, "gripper": 12}, **settings})
 
 
 def marks(clips: VideoClips, camera: str = "static") -> np.ndarray:
@@ -152,18 +153,16 @@ def test_labels_go_with_the_same_clips(data: Path) -> None:
     for horizon, stride in ((1, 1), (3, 1), (2, 3)):
         got, told = labels.sample(rng(1), 50, horizon, stride)
         assert np.array_equal(got.frames["static"], clips.sample(rng(1), 50, horizon, stride).frames["static"])
-        assert told.actions.shape == (50, horizon, 7) and told.actions.dtype == np.float32
-        assert told.robot.shape == (50, horizon + 1, 15) and told.scene.shape == (50, horizon + 1, 24)
+        assert told.shape == (50, horizon, 7) and told.dtype == np.float32
         split = open_split(data)
         first = np.cumsum([0, *LENGTHS])
         for clip in range(50):
             seed, numbers = int(marks(got)[clip, 0, 0]), marks(got)[clip, :, 1].astype(int)
-            frames = split.frames(int(first[seed]), int(first[seed + 1]) - 1, ["rel_actions", "robot_obs"])
-            assert told.robot[clip] == pytest.approx(frames["robot_obs"][numbers], rel=1e-6)
+            frames = split.frames(int(first[seed]), int(first[seed + 1]) - 1, ["rel_actions"])
             for step, (start, end) in enumerate(zip(numbers, numbers[1:], strict=False)):
                 wanted = frames["rel_actions"][start:end, :6].sum(0)
-                assert told.actions[clip, step, :6] == pytest.approx(wanted, abs=1e-5)
-                assert told.actions[clip, step, 6] == frames["rel_actions"][max(end - 1, numbers[0]), 6]
+                assert told[clip, step, :6] == pytest.approx(wanted, abs=1e-5)
+                assert told[clip, step, 6] == frames["rel_actions"][max(end - 1, numbers[0]), 6]
     assert len(list((data / "training/.labels").iterdir())) == 1
     (data / "training" / frame_name(3)).unlink()  # it is not read again
     RobotLabels(config(data), "train")
@@ -184,17 +183,17 @@ def test_frames_shrink_by_area() -> None:
 
 
 def test_the_cache_is_used_until_the_data_changes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    RobotClips(config(data, static=10), "train")
+    RobotClips(config(data, cameras=SMALL), "train")
     with monkeypatch.context() as patch:
         patch.setattr(robot_cache, "_build", lambda *told: pytest.fail("built again"))
-        clips = RobotClips(config(data, static=10), "train")
+        clips = RobotClips(config(data, cameras=SMALL), "train")
         assert clips.sample(np.random.default_rng(0), 2, 1).frames["static"].shape == (2, 2, 10, 10, 3)
     record(data / "training", [8], first_seed=5)
-    assert len(RobotClips(config(data, static=10), "train")) == 6
+    assert len(RobotClips(config(data, cameras=SMALL), "train")) == 6
     assert len(list((data / "training/.clips").iterdir())) == 2  # frames and lock
     frames = next((data / "training/.clips").glob("*/frames.npy"))
     frames.write_bytes(frames.read_bytes()[:1000])
-    assert len(RobotClips(config(data, static=10), "train")) == 6
+    assert len(RobotClips(config(data, cameras=SMALL), "train")) == 6
 
 
 def test_an_interrupted_build_leaves_nothing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +214,7 @@ def test_windows_with_damaged_frames_are_left_out(data: Path, caplog: pytest.Log
     for path in (data / "training").glob("episode_*.npz"):
         path.write_bytes(b"")
     with pytest.raises(UserError, match="no window of .* can be read: get the data set again"):
-        RobotClips(config(data, static=10), "train")
+        RobotClips(config(data, cameras=SMALL), "train")
 
 
 def test_only_what_is_annotated_is_used_unless_told_otherwise(data: Path) -> None:
@@ -238,13 +237,18 @@ def test_only_what_is_annotated_is_used_unless_told_otherwise(data: Path) -> Non
 
 
 def test_one_camera_and_a_cache_elsewhere(data: Path, tmp_path: Path) -> None:
-    clips = RobotClips(config(data, gripper=0, cache=str(tmp_path / "cache")), "train")
+    clips = RobotClips(config(data, cameras={"static": 20}, cache=str(tmp_path / "cache")), "train")
     assert set(clips.sample(np.random.default_rng(0), 3, 1).frames) == {"static"}
     assert not (data / "training/.clips").exists()
-    RobotLabels(config(data, gripper=0, cache=str(tmp_path / "cache")), "train")
+    RobotLabels(config(data, cameras={"static": 20}, cache=str(tmp_path / "cache")), "train")
     assert not (data / "training/.labels").exists()
     with pytest.raises(UserError, match="cannot write to .*; make room, or name another folder with data.cache"):
         RobotClips(config(data, cache=str(data / "training/ep_lens.npy")), "train")
+
+
+def test_cameras_that_a_data_set_has_not_are_one_sentence(data: Path) -> None:
+    with pytest.raises(UserError, match="has no pictures of the camera front, only of static and gripper: name"):
+        RobotClips(config(data, cameras={"front": 20, "gripper": 12}), "train")
 
 
 def test_a_full_disk_is_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,8 +262,8 @@ def test_a_full_disk_is_one_sentence(data: Path, monkeypatch: pytest.MonkeyPatch
     ("settings", "sentence"),
     [
         ({"folders": ()}, "data.folders is empty: name a data set"),
-        ({"static": 5000}, "data.static is 5000: choose a side"),
-        ({"static": 0, "gripper": 0}, "are both 0: choose a side for one camera"),
+        ({"cameras": {"static": 5000}}, r"of the camera static of \(5000, 5000\) px: choose sides of 1 to 1024"),
+        ({"cameras": {}}, "no camera is named: name one"),
         ({"held_out": 1.0}, "data.held_out is 1.0: choose a share"),
     ],
 )

@@ -16,18 +16,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envs.calvin.dataset import open_split
-from envs.calvin.dataset_writer import Episode, EpisodeEncoder
+from envs.calvin.dataset import calvin_kind
 from envs.calvin.env import CalvinEnv
 from envs.calvin.language import VALIDATION, sentences_for
 from envs.calvin.layouts import LAYOUTS
 from envs.calvin.sequences import VIDEOWORLD_TASKS, start_observation, start_states
 from envs.errors import UserError
+from envs.tabletop.dataset import open_split
+from envs.tabletop.dataset_writer import Episode, EpisodeEncoder
 from tests.calvin_data import observations
 from tests.robots import tiny_robot
-from train.data import crew, demonstrations, robot_episodes
+from train.data import calvin_demonstrations, crew, robot_episodes
+from train.data.calvin_demonstrations import CalvinSetting, draw_start
 from train.data.crew import record_slots
-from train.data.demonstrations import AFTERWARDS, ATTEMPTS, Recorded, RecordingSettings, Slot, draw_start
+from train.data.demonstrations import AFTERWARDS, ATTEMPTS, Recorded, Setting, Slot
 from train.data.robot_episodes import main
 
 ROOT = Path(__file__).parents[3]
@@ -39,12 +41,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def made_up(settings: RecordingSettings, slots: Sequence[Slot], workers: int | str) -> Iterator[Recorded]:
+def made_up(settings: Setting, slots: Sequence[Slot], workers: int | str) -> Iterator[Recorded]:
     """Episodes without a simulation; one task cannot be solved."""
     for slot in slots:
         seed = sum(map(ord, slot.key)) % 251
         frames: list[bytes] = []
-        encoder = EpisodeEncoder(frames.append)
+        encoder = EpisodeEncoder(frames.append, calvin_kind())
         for observation in observations(2 + seed % 3, seed):
             encoder.add(observation)
         encoder.finish()
@@ -57,7 +59,7 @@ def made_up(settings: RecordingSettings, slots: Sequence[Slot], workers: int | s
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No simulation."""
-    monkeypatch.setattr(robot_episodes, "EXPERT", BUTTON)
+    monkeypatch.setattr(calvin_demonstrations, "EXPERT", BUTTON)
     monkeypatch.setattr(robot_episodes, "record_slots", made_up)
 
 
@@ -73,7 +75,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four episodes of a fake expert, recorded by this process alone."""
     pytest.importorskip("pybullet", reason="the simulator (extra robots) is not installed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(robot_episodes, "EXPERT", BUTTON)
+        patch.setattr(calvin_demonstrations, "EXPERT", BUTTON)
         out = tmp_path_factory.mktemp("one") / "out"
         assert run(out, "--workers", "1", "--validation", "0.5", tasks=LED, episodes=2) == 0
     return out
@@ -99,7 +101,7 @@ def test_workers_that_are_killed_are_replaced_and_the_bytes_are_the_same(
 ) -> None:
     monkeypatch.setenv("DIED", str(tmp_path / "died"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(robot_episodes, "EXPERT", BUTTON.replace("Button", "Dying"))
+    monkeypatch.setattr(calvin_demonstrations, "EXPERT", BUTTON.replace("Button", "Dying"))
     assert run(tmp_path / "out", "--workers", "2", "--validation", "0.5", tasks=LED, episodes=2) == 0
     assert (tmp_path / "died").exists()
     both = contents(recorded), contents(tmp_path / "out")
@@ -110,8 +112,8 @@ def test_workers_that_are_killed_are_replaced_and_the_bytes_are_the_same(
 def test_experts_take_over_from_an_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pybullet", reason="the simulator (extra robots) is not installed")
     robot, scene = draw_start("turn_on_led", LAYOUTS["D"], np.random.default_rng(0))
-    monkeypatch.setattr(robot_episodes, "EXPERT", BUTTON)
-    monkeypatch.setattr(demonstrations, "draw_start", lambda *_: (robot, scene))
+    monkeypatch.setattr(calvin_demonstrations, "EXPERT", BUTTON)
+    monkeypatch.setattr(calvin_demonstrations, "draw_start", lambda *_: (robot, scene))
     words = ("--workers", "1", "--validation", "0")
     led = ("--agent", str(tiny_robot(tmp_path / "tiny")))
     assert run(tmp_path / "out", *words, *led, tasks="turn_on_led", episodes=2) == 0
@@ -136,7 +138,7 @@ def test_workers_that_fail_end_the_recording(
     name: str, error: type[Exception], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    settings = RecordingSettings(expert=BUTTON.replace("Button", name))
+    settings = CalvinSetting(expert=BUTTON.replace("Button", name))
     with pytest.raises(error, match=sentence):
         list(record_slots(settings, [Slot("turn_on_led", 0), Slot("turn_off_led", 0)], 2))
 
@@ -206,8 +208,8 @@ def test_more_episodes_are_added_to_those_there_are(tmp_path: Path, capsys: pyte
 KILLED = """
 import os, pathlib, signal, sys
 from tests.train.data import test_robot_episodes as here
-from train.data import robot_episodes
-robot_episodes.EXPERT, robot_episodes.record_slots = here.BUTTON, here.made_up
+from train.data import calvin_demonstrations, robot_episodes
+calvin_demonstrations.EXPERT, robot_episodes.record_slots = here.BUTTON, here.made_up
 left, real = int(sys.argv[2]), pathlib.Path.write_bytes
 def dying(path, content):
     global left
@@ -235,7 +237,7 @@ def test_a_killed_recorder_goes_on(tmp_path: Path) -> None:
 def test_what_was_recorded_ahead_of_its_turn_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Slot] = []
 
-    def stopped(settings: RecordingSettings, slots: Sequence[Slot], workers: int | str) -> Iterator[Recorded]:
+    def stopped(settings: Setting, slots: Sequence[Slot], workers: int | str) -> Iterator[Recorded]:
         asked.extend(slots)
         yield from list(made_up(settings, slots, workers))[3:5]
         raise KeyboardInterrupt
@@ -368,7 +370,7 @@ def fake_ray(deaths: int) -> Any:
 class FakeDemonstrator:
     """Needs no simulation."""
 
-    def __init__(self, settings: RecordingSettings) -> None:
+    def __init__(self, settings: Setting) -> None:
         self.settings = settings
 
     def record(self, slot: Slot) -> Recorded:
@@ -378,13 +380,13 @@ class FakeDemonstrator:
 def test_ray_workers_record_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     slots = [Slot(task, number) for number in range(4) for task in ("open_drawer", "turn_on_led")]
     monkeypatch.setattr(crew, "Demonstrator", FakeDemonstrator)
-    wanted = list(made_up(RecordingSettings(), slots, 1))
+    wanted = list(made_up(CalvinSetting(), slots, 1))
     monkeypatch.setitem(sys.modules, "ray", fake_ray(deaths=2))
-    recorded = list(record_slots(RecordingSettings(), slots, "ray"))
+    recorded = list(record_slots(CalvinSetting(), slots, "ray"))
     assert {r.slot: r for r in recorded} == {r.slot: r for r in wanted} and len(recorded) == len(slots)
     monkeypatch.setitem(sys.modules, "ray", fake_ray(deaths=100))
     with pytest.raises(UserError, match=r"3 workers died at episode 0 of open_drawer \(LostError\)"):
-        list(record_slots(RecordingSettings(), slots[:1], "ray"))
+        list(record_slots(CalvinSetting(), slots[:1], "ray"))
 
 
 def test_ray_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -392,4 +394,4 @@ def test_ray_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         UserError, match=r"needs Ray, which is not installed: pip install 'videoworld-agents\[cluster\]'"
     ):
-        list(record_slots(RecordingSettings(), [Slot("open_drawer", 0)], "ray"))
+        list(record_slots(CalvinSetting(), [Slot("open_drawer", 0)], "ray"))

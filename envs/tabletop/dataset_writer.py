@@ -1,4 +1,4 @@
-"""Writes episodes as CALVIN stores them, one split a folder; an episode is either all there or not there.
+"""Writes episodes in CALVIN's format, one split a folder; an episode is either all there or not there.
 
     training/episode_0000000.npz ...   the frames, numbered without gaps
     training/episodes.jsonl            our journal: a line for each episode; what is not in it does not exist
@@ -21,31 +21,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import yaml
 
-from envs.calvin.dataset_files import CONFIG, INDEX, Moments, derived_files, merged_config
-from envs.calvin.frames import (
-    CAMERA_KEYS,
-    DEPTH_KEYS,
-    STATE_KEYS,
-    absolute_action,
-    encode_frame,
-    frame_name,
-    frame_number,
-)
-from envs.calvin.layouts import layout
 from envs.errors import UserError
 from envs.files import claim, replace_bytes
+from envs.tabletop.dataset_files import CONFIG, INDEX, DatasetKind, Moments, derived_files
+from envs.tabletop.frames import STATE_KEYS, absolute_action, encode_frame, frame_name, frame_number
 
 log = logging.getLogger(__name__)
 
 JOURNAL = "episodes.jsonl"
 STAGED = ".staged"
-SIZES = {"static": (200, 200), "gripper": (84, 84)}
 SHARE = 0.05  # of the time at most that goes into keeping the files made from the journal up to date
 _KEY = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 
@@ -53,15 +44,15 @@ _KEY = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
 class EpisodeEncoder:
     """Turns observations into the contents of frames, one behind: a frame's action shows in the next observation."""
 
-    def __init__(self, sink: Callable[[bytes], None], *, depth: bool = False) -> None:
-        """`sink` is given each frame's content; depth: whether frames hold what the cameras measured in depth."""
-        self._sink, self._depth = sink, depth
-        self._keys = (*STATE_KEYS, *CAMERA_KEYS, *(DEPTH_KEYS if depth else ()))
+    def __init__(self, sink: Callable[[bytes], None], kind: DatasetKind) -> None:
+        """`sink` is given each frame's content."""
+        self._sink, self._kind = sink, kind
+        self._keys = (*STATE_KEYS, *kind.picture_keys)
         self._waiting: dict[str, np.ndarray] | None = None
-        self.moments = Moments()
+        self.moments = Moments(kind.states)
 
     def add(self, observation: Mapping[str, np.ndarray]) -> None:
-        """The next observation of `CalvinEnv`."""
+        """The next observation, under the names of a frame's arrays; what frames do not hold is left out."""
         if self._waiting is not None:
             self._emit(observation["robot_obs"])
         self._waiting = {key: np.array(observation[key]) for key in self._keys if key in observation}
@@ -75,7 +66,7 @@ class EpisodeEncoder:
     def _emit(self, following: np.ndarray) -> None:
         assert self._waiting is not None
         self.moments.add(self._waiting, absolute_action(following))
-        self._sink(encode_frame(self._waiting, following, depth=self._depth))
+        self._sink(encode_frame(self._waiting, following, self._kind.picture_keys, self._kind.turn))
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ class EpisodeRecorder:
 
     def __init__(self, writer: DatasetWriter, key: str) -> None:
         self._writer, self._key, self._count = writer, key, 0
-        self._encoder = EpisodeEncoder(self._write, depth=writer.depth)
+        self._encoder = EpisodeEncoder(self._write, writer.kind)
         self._folder = writer.staging_folder(key)
 
     def __len__(self) -> int:
@@ -101,7 +92,7 @@ class EpisodeRecorder:
         return self._count
 
     def add(self, observation: Mapping[str, np.ndarray]) -> None:
-        """The next observation of `CalvinEnv`. UserError where the disk refuses."""
+        """The next observation, as for `EpisodeEncoder`. UserError where the disk refuses."""
         self._encoder.add(observation)
 
     def commit(self, task: str | None = None, sentence: str | None = None) -> tuple[int, int]:
@@ -129,35 +120,25 @@ class EpisodeRecorder:
 class DatasetWriter:
     """One split of a dataset, open for writing by this process alone; a context manager."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        scene: str = "D",
-        depth: bool = False,
-        sizes: Mapping[str, tuple[int, int]] | None = None,
-        in_turn: bool = False,
-    ) -> None:
+    def __init__(self, folder: Path, kind: DatasetKind, *, in_turn: bool = False) -> None:
         """Open or make a split's folder, and finish or remove what a killed program left there.
 
         Args:
             folder: such as DATASET/training; a folder named validation gets the protocol's sentences too.
-            scene: A to D, one for the whole folder. depth: whether frames hold depth.
-            sizes: camera -> (height, width), CALVIN's own by default.
+            kind: the world, one for the whole folder.
             in_turn: episodes that wait for `commit` stay waiting; otherwise they are committed now.
 
         Raises:
             UserError: the folder is in use, holds another dataset or scene, or cannot be written.
         """
-        self.folder, self.depth, self.layout = Path(folder), depth, layout(scene)
+        self.folder, self.kind = Path(folder), kind
         self.entries: list[dict[str, Any]] = []
         self._cost = self._refreshed = 0.0
         self._stale = False
         self._journal: IO[str] | None = None
-        config = merged_config(self.layout, SIZES if sizes is None else sizes)
         try:
             with self.writing():
-                self._open(config)
+                self._open()
                 self._read_journal()
                 self._recover(in_turn)
         except BaseException:
@@ -248,7 +229,7 @@ class DatasetWriter:
     def refresh(self) -> None:
         """Bring the files that are made from the journal up to date."""
         start = time.perf_counter()
-        files = derived_files(self.episodes, self.layout, validation=self.folder.name == "validation")
+        files = derived_files(self.episodes, self.kind, validation=self.folder.name == "validation")
         with self.writing():
             for name, content in files.items():
                 (self.folder / name).parent.mkdir(exist_ok=True)
@@ -284,7 +265,7 @@ class DatasetWriter:
                 "is recorded is kept"
             ) from error
 
-    def _open(self, config: bytes) -> None:
+    def _open(self) -> None:
         journal, told = self.folder / JOURNAL, self.folder / CONFIG
         if not journal.exists() and self.folder.is_dir():
             if (self.folder / INDEX).exists() or any(
@@ -294,13 +275,13 @@ class DatasetWriter:
         told.parent.mkdir(parents=True, exist_ok=True)
         self._journal = journal.open("a+", encoding="utf-8")
         claim(self._journal, f"another program records into {self.folder}; wait for its end or choose another folder")
-        if told.exists() and _setting(told.read_bytes()) != _setting(config):
+        if told.exists() and self._setting(told.read_bytes()) != self._setting(self.kind.config):
             raise UserError(
-                f"{self.folder} was recorded in another scene than {self.layout.name}, or with other cameras; choose "
+                f"{self.folder} was recorded in another scene than {self.kind.scene}, or with other cameras; choose "
                 "another folder"
             )
         if not told.exists():
-            replace_bytes(told, config)
+            replace_bytes(told, self.kind.config)
 
     def _read_journal(self) -> None:
         """Read the lines; the last may be torn, and then it does not count."""
@@ -345,18 +326,17 @@ class DatasetWriter:
         if self._stale:
             self.refresh()
 
+    def _setting(self, config: bytes) -> list[Any]:
+        """What two recordings in one folder must have in common: the scene and the cameras."""
+        told = yaml.safe_load(config)
+        return [reduce(lambda part, key: part.get(key, {}), keys, told) for keys in self.kind.fixed]
+
     def _append(self, entry: dict[str, Any]) -> None:
         assert self._journal is not None, "the writer is closed"
         self._journal.write(json.dumps(entry) + "\n")
         self._journal.flush()
         os.fsync(self._journal.fileno())
         self.entries.append(entry)
-
-
-def _setting(config: bytes) -> tuple[Any, Any]:
-    """What two recordings in one folder must have in common: the table and the cameras."""
-    told = yaml.safe_load(config)
-    return told["scene"]["objects"]["fixed_objects"]["table"]["file"], told["cameras"]
 
 
 def _indexed(folder: Path) -> int:

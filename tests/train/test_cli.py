@@ -217,7 +217,7 @@ def test_an_export_folder_of_other_files_is_left_alone(
 def test_every_key_of_an_experiment_file_is_explained() -> None:
     example = yaml.safe_load(str(experiment.__doc__).split("`conf/experiment/NAME.yaml`:")[1])
     assert set(example) == set(experiment._KEYS)
-    assert set(example["stages"][0]) == set(experiment._STAGE_KEYS)
+    assert {key for stage in example["stages"] for key in stage} == set(experiment._STAGE_KEYS)
 
 
 # -- real processes --------------------------------------------------------------------------------------------------

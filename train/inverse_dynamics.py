@@ -111,16 +111,22 @@ class MotionLearner(Learner):
 
     def logits(self, frames: Tensor) -> Tensor:
         """The mean action of the first change: (B, 7)."""
-        assert isinstance(self.dynamics.net, MotionCodes)
-        return self.head(self.dynamics.net.vectors(self.dynamics.encode(frames[:, :2])[:, 0]), frames[:, 0])
+        return self.head(*self._known(frames))
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Smooth L1 of the motions and cross-entropy of the gripper, as published."""
+        """Smooth L1 of the motions and cross-entropy of the gripper, as published, of each reader by itself."""
         frames, actions = batch
-        said = self.logits(frames).float()
-        motion = F.smooth_l1_loss(said[..., :6], actions[..., :6], beta=0.1)
-        gripper = F.binary_cross_entropy_with_logits(said[..., 6], (actions[..., 6] > 0).float())
+        told = (actions[..., 6] > 0).float()
+        motion = gripper = torch.zeros((), device=frames.device)
+        for said in self.head.readings(*self._known(frames)):
+            motion = motion + F.smooth_l1_loss(said[..., :6].float(), actions[..., :6], beta=0.1)
+            gripper = gripper + F.binary_cross_entropy_with_logits(said[..., 6].float(), told)
         return motion + 0.1 * gripper, {"motion_loss": motion.detach(), "gripper_loss": gripper.detach()}
+
+    def _known(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Code vectors of the first change, and the frame it begins with."""
+        assert isinstance(self.dynamics.net, MotionCodes)
+        return self.dynamics.net.vectors(self.dynamics.encode(frames[:, :2])[:, 0]), frames[:, 0]
 
     def figures(self, said: Tensor, done: Tensor) -> dict[str, float]:
         """motion_r2: share of the motions' variance that is explained; gripper_accuracy: of its commands."""
@@ -137,7 +143,7 @@ class InverseDynamicsStage:
 
     def __init__(self, config: InverseDynamicsStageConfig) -> None:
         self.config = config
-        check_frames(config, "tokenizer", "dynamics", self.name)
+        check_frames(config, self.name, "tokenizer", "dynamics")
         self.train = config.data.video("train")
         self.validation = config.data.video("validation")
         # Labels are read from the data when they are first asked for: now, not in the minutes of the training

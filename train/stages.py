@@ -131,6 +131,13 @@ def _part_config(config: dict[str, Any], stage: str, folder: Path, world: str = 
     return config
 
 
+def _has_part(config: dict[str, Any], stage: str, world: str) -> bool:
+    """Whether a checkpoint has what a stage can begin with: a robot agent's heads are those of the worlds it knows."""
+    worlds = config.get("worlds")
+    heads = config.get("kind") == ROBOT_AGENT and stage == "inverse_dynamics"
+    return not (heads and isinstance(worlds, dict) and worlds and world not in worlds)
+
+
 def _not_described(folder: Path, stage: str, error: Exception) -> UserError:
     from agents.checkpoint import CheckpointError
 
@@ -167,37 +174,45 @@ def frame_spec_of(part: Checkpoint) -> FrameSpec:
         raise _not_described(part.folder, part.config["kind"], error) from error
 
 
-def require_frames(part: Checkpoint, wanted: FrameSpec, asker: str, cure: str) -> None:
+def require_frames(part: Checkpoint, wanted: FrameSpec, asker: str, cure: str, *, some: bool = False) -> None:
     """UserError "X knows 8x8 boards ..., but ASKER 9x9 boards ...: CURE" if a checkpoint was trained on others.
 
-    The size of the frames would not tell: boards of 8 and 9 points have the same.
+    The size of the frames would not tell: boards of 8 and 9 points have the same. some: it is enough that it knows some
+    of them, if all have one size.
     """
     known = frame_spec_of(part)
-    if not kinds_of(wanted) <= kinds_of(known):
+    common = kinds_of(wanted) & kinds_of(known)
+    if common != kinds_of(wanted) and not (some and common and known.frame_shape == wanted.frame_shape):
         raise UserError(f"{part.folder} knows {known.words}, but {asker} {wanted.words}: {cure}")
 
 
-def check_frames(config: StageConfig, *stages: str) -> None:
-    """UserError if a checkpoint given for one of these stages knows other frames than `config.data` draws."""
+def check_frames(config: StageConfig, own: str, *stages: str) -> None:
+    """UserError if a checkpoint given for one of these stages knows other frames than `config.data` draws.
+
+    own: the stage that is about to run, whose checkpoint it begins with: that one may learn of further worlds.
+    """
     from agents.checkpoint import Checkpoint, load_config
 
-    for stage in stages:
+    world = getattr(config.data, "world", "")
+    for stage in (*stages, own):
         if getattr(config.inputs, stage) is not None:
             folder = config.inputs.folder(stage)
-            part = Checkpoint(_part_config(load_config(folder), stage, folder), {}, folder=folder)
+            if not _has_part(told := load_config(folder), stage, world):
+                continue
+            part = Checkpoint(_part_config(told, stage, folder, world), {}, folder=folder)
             cure = f"give another inputs.{stage}, or other data"
-            require_frames(part, config.data.frame_spec, "this run draws", cure)
+            require_frames(part, config.data.frame_spec, "this run draws", cure, some=stage == own)
 
 
 def begin_with(module: nn.Module, inputs: Inputs, stage: str, world: str = "") -> None:
     """Copy the weights of `inputs.STAGE` into the stage's own module, if given; a transformer may grow by them.
 
-    world: as in `load_part`.
+    world: as in `load_part`; an agent that does not know it has no head to begin with.
     """
-    from agents.checkpoint import load_into
+    from agents.checkpoint import load_config, load_into
     from agents.videoworld.transformer import VideoTransformer
 
-    if getattr(inputs, stage) is not None:
+    if getattr(inputs, stage) is not None and _has_part(load_config(inputs.folder(stage)), stage, world):
         part = load_part(inputs, stage, world)
         tensors = module.adopt(part.tensors) if isinstance(module, VideoTransformer) else part.tensors
         load_into(module, tensors, source=part.folder)

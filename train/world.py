@@ -98,7 +98,7 @@ class WorldStage:
 
     def __init__(self, config: WorldStageConfig) -> None:
         self.config = config
-        check_frames(config, "tokenizer", "dynamics", self.name)
+        check_frames(config, self.name, "tokenizer", "dynamics")
         tokenizer, dynamics = load_tokenizer(config.inputs), load_dynamics(config.inputs)
         model = WorldLearner(tokenizer, dynamics, config.model)
         ahead = model.ahead

@@ -293,8 +293,8 @@ class InverseDynamicsConfig(ModelConfig):
 class InverseMotionConfig(FrameConfig):
     """Numbers of the head that turns motion codes into a robot's actions."""
 
-    width: int = 256  # of the two hidden layers
-    look: int = 32  # channels of the first layer that looks at the frame; 0: it is not looked at
+    width: int = 256  # of the two hidden layers of each reader
+    look: int = 32  # channels of the first layer that looks at the frame; 0: nobody looks at it
     dropout: float = 0.3  # of what was seen in the frame: labels are few
     steps: int = 4  # equal actions that make a change
     # Set from the dynamics model:

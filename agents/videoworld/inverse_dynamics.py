@@ -59,36 +59,69 @@ class InverseDynamics(nn.Module):
         return (scores.softmax(-1)[..., None] * meaning).sum(1)
 
 
+class MotionReader(nn.Module):
+    """What is known of a change, float (B, numbers) -> the mean action during it, (B, 7)."""
+
+    def __init__(self, numbers: int, width: int):
+        super().__init__()
+        self.first = nn.Linear(numbers, width)
+        self.inner = nn.Linear(width, width)
+        self.outer = nn.Linear(width, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The action; its last number is a logit."""
+        x = F.silu(self.first(x))
+        return self.outer(F.silu(self.inner(x)) + x)
+
+
+class Eye(nn.Module):
+    """A frame uint8 (B, H, W, 3) -> what matters in it, (B, size)."""
+
+    def __init__(self, frame_shape: tuple[int, int], channels: int, dropout: float, size: int):
+        super().__init__()
+        rows, columns = ((side // 8 + 1) // 2 for side in frame_shape)
+        self.layers = nn.Sequential(
+            nn.AvgPool2d(2), nn.Conv2d(3, channels, 4, stride=4), nn.SiLU(),
+            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.SiLU(), nn.Flatten(), nn.Dropout(dropout),
+            nn.Linear(2 * channels * rows * columns, size), nn.SiLU(),
+        )  # fmt: skip
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """What was seen."""
+        pixels = to_float(frames).permute(0, 3, 1, 2)
+        return self.layers(pixels.to(next(self.parameters()).dtype))
+
+
 class InverseMotion(nn.Module):
     """Code vectors of a change, and the frame it begins with -> the robot's mean action during it.
 
     Vectors float (B, numbers) in [-1, 1]; frames uint8 (B, H, W, 3). Returns (B, 7): six relative motions, in units of
     an action, and the logit of the gripper's being told to open. As in Ren et al. 2025 the frame is looked at too: it
-    shows whether the gripper is closed, and which way what moves in it turns the hand.
+    shows whether the gripper is closed, and which way what moves in it turns the hand. But from a frame alone one can
+    also guess where demonstrations go on to from there, whatever was asked for. So a second reader knows the codes
+    only, and where the hand moves to is the mean of what the two say.
     """
 
     def __init__(self, config: InverseMotionConfig):
         super().__init__()
         self.config = c = config
-        seen = 4 * c.look
+        self.blind = MotionReader(c.numbers, c.width)
+        self.eye, self.seeing = None, None
         if c.look:
-            rows, columns = ((side // 8 + 1) // 2 for side in c.frame_shape)
-            self.eye = nn.Sequential(
-                nn.AvgPool2d(2), nn.Conv2d(3, c.look, 4, stride=4), nn.SiLU(),
-                nn.Conv2d(c.look, 2 * c.look, 3, stride=2, padding=1), nn.SiLU(), nn.Flatten(), nn.Dropout(c.dropout),
-                nn.Linear(2 * c.look * rows * columns, seen), nn.SiLU(),
-            )  # fmt: skip
-        self.first = nn.Linear(c.numbers + seen, c.width)
-        self.inner = nn.Linear(c.width, c.width)
-        self.outer = nn.Linear(c.width, 7)
+            self.eye = Eye(c.frame_shape, c.look, c.dropout, 4 * c.look)
+            self.seeing = MotionReader(c.numbers + 4 * c.look, c.width)
+
+    def readings(self, vectors: Tensor, frames: Tensor) -> list[Tensor]:
+        """What each reader says, (B, 7): the blind one, and behind it the seeing one if there is one."""
+        said = [self.blind(vectors)]
+        if self.eye is not None and self.seeing is not None:
+            said.append(self.seeing(torch.cat([vectors, self.eye(frames).to(vectors.dtype)], -1)))
+        return said
 
     def forward(self, vectors: Tensor, frames: Tensor) -> Tensor:
         """What the action was."""
-        if self.config.look:
-            pixels = to_float(frames).permute(0, 3, 1, 2).to(self.first.weight.dtype)
-            vectors = torch.cat([vectors, self.eye(pixels)], -1)
-        x = F.silu(self.first(vectors))
-        return self.outer(F.silu(self.inner(x)) + x)
+        said = self.readings(vectors, frames)
+        return torch.cat([torch.stack(said)[..., :3].mean(0), said[-1][..., 3:]], -1)
 
     @torch.no_grad()
     def actions(self, vectors: Tensor, frames: Tensor) -> Tensor:

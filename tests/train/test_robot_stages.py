@@ -219,6 +219,18 @@ def test_heads_of_two_worlds_begin_anew_and_are_finished_both(
     assert capsys.readouterr().out.count("finished already") == 5
 
 
+def test_an_agent_of_one_world_goes_on_to_learn_two(run: Path, rlbench: Path, tmp_path: Path) -> None:
+    """Each stage begins with what the agent has of it; it has no head for RLBench."""
+    start = run / "run/agent"
+    words = [*joint_words(tmp_path, run, rlbench), f"start={start}", "trainer.lr=1e-9", "trainer.muon_lr=1e-9"]
+    assert main(words) == 0
+    before, after = RobotAgent.load(start, "calvin").model, RobotAgent.load(tmp_path / "run/agent", "calvin").model
+    known = dict(before.named_parameters())
+    for name, parameter in after.named_parameters():
+        assert torch.allclose(parameter, known[name], rtol=1e-2, atol=1e-5), name
+    assert RobotAgent.load(tmp_path / "run/agent", "rlbench").model.steps == 2
+
+
 def test_a_world_goes_with_networks_that_know_it(joint: Path, run: Path, rlbench: Path) -> None:
     """RLBench's videos alone with what was learned of both; CALVIN's networks have never seen them."""
     model = InverseMotionConfig.preset("tiny")

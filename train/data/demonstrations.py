@@ -61,6 +61,10 @@ class Cost:
     frame_seconds: float
 
 
+class FailedStart(Exception):
+    """Raised by a stage whose things have found no place: that attempt has failed."""
+
+
 class Expert(Protocol):
     """One attempt at one task."""
 
@@ -74,7 +78,7 @@ class Stage(Protocol):
     """A world's simulation, in which one attempt after another is made. A task is open from `begin` until `go_on`."""
 
     def begin(self, task: str, random: np.random.Generator) -> Frame:
-        """Start where the task makes sense, by chance; returns what is seen."""
+        """Start where the task makes sense, by chance; returns what is seen. FailedStart: another attempt may start."""
         ...
 
     def begin_here(self) -> None:
@@ -184,7 +188,10 @@ class Demonstrator:
     def _attempt(self, task: str, random: np.random.Generator) -> list[Frame] | None:
         """The frames until shortly after the task is solved; None if it is not."""
         stage = self._stage
-        frame = stage.begin(task, random)
+        try:
+            frame = stage.begin(task, random)
+        except FailedStart:
+            return None
         if self._agent is not None:
             # A child's numbers: what the expert draws is the same with and without an agent
             led = self._lead(self._agent, random.spawn(1)[0], frame)

@@ -16,9 +16,9 @@ from envs.rlbench.dataset import CAMERAS, SIZES, frame_of, rlbench_kind
 from envs.rlbench.env import make_world
 from envs.rlbench.language import sentences_for
 from envs.rlbench.tasks import check_task, task_names
-from envs.rlbench.world import OPEN, TASK_STEPS
+from envs.rlbench.world import OPEN, TASK_STEPS, SimulatorError
 from envs.tabletop.dataset_files import DatasetKind
-from train.data.demonstrations import Cost, Frame, load_expert
+from train.data.demonstrations import Cost, FailedStart, Frame, load_expert
 
 EXPERT = "envs.rlbench.experts:Expert"
 
@@ -61,7 +61,10 @@ class RLBenchStage:
 
     def begin(self, task: str, random: np.random.Generator) -> Frame:
         """See `Stage`; the variation is drawn too."""
-        self._world.reset(task, None, random)
+        try:
+            self._world.reset(task, None, random)
+        except SimulatorError as error:
+            raise FailedStart(str(error)) from error
         self._task, self._variation, self._gripper = task, self._world.info()["variation"], OPEN
         return self._look()
 

@@ -110,11 +110,12 @@ class RobotVideo:
         return self._on_canvas(self._clips.sample(rng, count, self.config.horizon, self.config.stride))
 
     def sample_labelled(self, rng: np.random.Generator, count: int, labels: int) -> tuple[CanvasClips, np.ndarray]:
-        """Clips out of the first `labels` with the mean action of the first change, float32 (count, 7).
+        """Clips out of `labels`, spread over all videos, with the mean action of the first change, float32 (count, 7).
 
         The first six are relative motions in [-1, 1], the last is the gripper's last command, +1 or -1.
         """
-        return self._labelled(rng.integers(0, min(labels, len(self)), count))
+        labels = min(labels, len(self))
+        return self._labelled(rng.integers(0, labels, count) * len(self) // labels)
 
     def sweep(self, limit: int, *, ending: bool = False) -> tuple[CanvasClips, np.ndarray]:
         """Up to `limit` clips spread evenly over the split, with their mean actions."""

@@ -57,7 +57,7 @@ class Video(Protocol):
         ...
 
     def sample_labelled(self, rng: np.random.Generator, count: int, labels: int) -> tuple[Clips, np.ndarray]:
-        """Clips out of the first `labels`, with what was done in each: for inverse dynamics alone."""
+        """Clips out of `labels`, always the same ones, with what was done in each: for inverse dynamics alone."""
         ...
 
     def sweep(self, limit: int, *, ending: bool = False) -> tuple[Clips, np.ndarray]:

@@ -130,6 +130,9 @@ def test_the_frame_tells_what_codes_leave_open() -> None:
     blind = InverseMotion(InverseMotionConfig.preset("tiny", numbers=4, frame_size=(16, 24), look=0)).eval()
     for head, differs in ((looking, True), (blind, False)):
         assert torch.equal(head(vectors, frames), head(vectors, frames.flip(0))) != differs
+    blind, seeing = looking.readings(vectors, frames)
+    said = looking(vectors, frames)
+    assert torch.allclose(said[:, :3], (blind + seeing)[:, :3] / 2) and torch.equal(said[:, 3:], seeing[:, 3:])
     with pytest.raises(ValueError, match="look is -1; give 0"):
         InverseMotionConfig(look=-1)
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from envs.rlbench.actions import read_action
+from envs.rlbench.builtin import BuiltinWorld
 from envs.rlbench.env import make_world
 from envs.rlbench.experts import Expert
 from envs.rlbench.language import instruction_for, sentences_for
 from envs.rlbench.tasks import task_names
-from envs.rlbench.world import World
+from envs.rlbench.world import SimulatorError, World
 from envs.tabletop.dataset import DatasetSplit, open_split
 from tests.robots import tiny_robot
 from train.data.demonstrations import AFTERWARDS
@@ -73,6 +74,21 @@ def test_an_episode_is_a_demonstration_in_words_of_training(recorded: Path) -> N
             solved = replay(split, number, world)
             assert solved is not None and abs(len(window) - 1 - AFTERWARDS - solved) <= 4
     world.close()
+
+
+def test_things_without_a_place_are_a_failed_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seeds' first attempts are refused; the second ones are recorded."""
+    reset, refused = BuiltinWorld.reset, set[int]()
+
+    def refuse(world: BuiltinWorld, task: str, variation: int | None, random: np.random.Generator) -> None:
+        if len(refused) < 2:
+            refused.add(len(refused))
+            raise SimulatorError("no place")
+        reset(world, task, variation, random)
+
+    monkeypatch.setattr(BuiltinWorld, "reset", refuse)
+    assert run(tmp_path / "out", "--workers", "1", "--validation", "0", tasks="reach_target") == 0
+    assert [entry["attempts"] for entry in journal(open_split(tmp_path / "out", "training"))] == [3, 1]
 
 
 def test_several_workers_record_the_same_bytes(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

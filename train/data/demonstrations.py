@@ -61,7 +61,7 @@ class Cost:
     frame_seconds: float
 
 
-class FailedStart(Exception):
+class StartError(Exception):
     """Raised by a stage whose things have found no place: that attempt has failed."""
 
 
@@ -78,7 +78,7 @@ class Stage(Protocol):
     """A world's simulation, in which one attempt after another is made. A task is open from `begin` until `go_on`."""
 
     def begin(self, task: str, random: np.random.Generator) -> Frame:
-        """Start where the task makes sense, by chance; returns what is seen. FailedStart: another attempt may start."""
+        """Start where the task makes sense, by chance; returns what is seen. StartError: another attempt may start."""
         ...
 
     def begin_here(self) -> None:
@@ -190,7 +190,7 @@ class Demonstrator:
         stage = self._stage
         try:
             frame = stage.begin(task, random)
-        except FailedStart:
+        except StartError:
             return None
         if self._agent is not None:
             # A child's numbers: what the expert draws is the same with and without an agent

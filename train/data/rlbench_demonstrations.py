@@ -18,7 +18,7 @@ from envs.rlbench.language import sentences_for
 from envs.rlbench.tasks import check_task, task_names
 from envs.rlbench.world import OPEN, TASK_STEPS, SimulatorError
 from envs.tabletop.dataset_files import DatasetKind
-from train.data.demonstrations import Cost, FailedStart, Frame, load_expert
+from train.data.demonstrations import Cost, Frame, StartError, load_expert
 
 EXPERT = "envs.rlbench.experts:Expert"
 
@@ -64,7 +64,7 @@ class RLBenchStage:
         try:
             self._world.reset(task, None, random)
         except SimulatorError as error:
-            raise FailedStart(str(error)) from error
+            raise StartError(str(error)) from error
         self._task, self._variation, self._gripper = task, self._world.info()["variation"], OPEN
         return self._look()
 

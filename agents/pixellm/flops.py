@@ -17,7 +17,7 @@ class QueryFlops:
     """Operations of one question and its answer: a multiplication and an addition count as two.
 
     vision: the tower. language: image projector and language model, the answer's tokens one after another with a
-    cache. decoder: text head, fusion, the decoder's projector and necks, and all targets' masks.
+    cache, each as if it came right after the question. decoder: text head, fusion, the decoder's projector and necks, and all targets' masks.
     """
 
     vision: int
@@ -43,17 +43,26 @@ def query_flops(model: PixelLM, *, targets: int = 1, question: int = 12, words: 
     with FlopCounterMode(display=False) as vision:
         frames = torch.zeros(1, c.frame_size, c.frame_size, 3, dtype=torch.uint8, device="meta")
         seen = model.see(frames, torch.tensor([[c.frame_size] * 2], device="meta"))
-    with FlopCounterMode(display=False) as language:
-        prompt = len(prompt_ids([0] * question, model.words))
+    prompt = len(prompt_ids([0] * question, model.words))
+    with FlopCounterMode(display=False) as reading:
         x, present = model.embed(seen, torch.zeros(1, prompt, dtype=torch.long, device="meta"))
         _, cache = model.language(x, present)
-        for count in [1] * words + [c.group] * targets:
-            present = torch.cat([present, present.new_ones(1, count)], 1)
+
+    def step(count: int) -> int:
+        """Of feeding `count` tokens and choosing the next one."""
+        with FlopCounterMode(display=False) as counter:
             ids = torch.zeros(1, count, dtype=torch.long, device="meta")
-            hidden, cache = model.language(model.language.embed(ids), present, cache)
+            grown = torch.cat([present, present.new_ones(1, count)], 1)
+            hidden, _ = model.language(model.language.embed(ids), grown, copy.deepcopy(cache))
             model.language.logits(hidden[:, -1])
+        return int(counter.get_total_flops())
+
     with FlopCounterMode(display=False) as decoder:
         samples = torch.zeros(targets, dtype=torch.long, device="meta")
         model.segment(seen, samples, torch.zeros(targets, c.scales, c.tokens, c.dim, device="meta"))
-    parts = [int(counter.get_total_flops()) for counter in (vision, language, decoder)]
-    return QueryFlops(*parts)
+    saying = words * step(1) + (targets * step(c.group) if targets else 0)
+    return QueryFlops(
+        vision=int(vision.get_total_flops()),
+        language=int(reading.get_total_flops()) + saying,
+        decoder=int(decoder.get_total_flops()),
+    )

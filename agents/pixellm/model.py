@@ -125,7 +125,7 @@ class PixelLM(nn.Module):
         figures = {"text_loss": text.detach(), "token_exact": (logits.argmax(-1) == targets).float().mean()}
         if not len(batch.samples):
             # Data-parallel training wants every weight to have a gradient, be it 0
-            idle = [*self.fusion.parameters(), *self.decoder.parameters()]
+            idle = [*self.fusion.parameters(), *self.decoder.parameters(), *seen.maps]
             return c.text_weight * text + sum(weight.sum() for weight in idle) * 0.0, figures
         states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
         masks, scores = self.segment(seen, batch.samples, states)

@@ -13,7 +13,9 @@ from torch import Tensor
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.words import SLOT, Words
 
-Item = tuple[np.ndarray, str, str, np.ndarray]  # image (H, W, 3) uint8, question, answer with slots, masks (K, H, W) bool
+Item = tuple[
+    np.ndarray, str, str, np.ndarray
+]  # image (H, W, 3) uint8, question, answer with slots, masks (K, H, W) bool
 
 
 @dataclass(frozen=True)

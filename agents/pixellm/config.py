@@ -38,7 +38,9 @@ class PixelLMConfig(ModelConfig):
     # Codebook
     scales: int = 2  # groups of tokens in a target's group: one for each feature scale, or 1 that all scales share
     tokens: int = 3  # tokens of a scale
-    fusion: str = "linear"  # a scale's tokens -> one query: "linear" layer, scalar "weights", or their "mean" (ablation)
+    fusion: str = (
+        "linear"  # a scale's tokens -> one query: "linear" layer, scalar "weights", or their "mean" (ablation)
+    )
     # Pixel decoder
     decoder: str = "light"  # "light": two-way attention; "plain": an inner product per pixel, no attention (ablation)
     projector: int = 64  # width of the decoder's projector, whose inner width is twice that
@@ -57,9 +59,9 @@ class PixelLMConfig(ModelConfig):
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {
-            "frame_size": 64, "vision_width": 48, "vision_layers": 3, "vision_heads": 4, "vision_mlp": 96, "features": (3, 2),
+            "frame_size": 32, "vision_width": 48, "vision_layers": 3, "vision_heads": 4, "vision_mlp": 96, "features": (3, 2),
             "patch": 4, "dim": 48, "layers": 2, "heads": 4, "mlp": 96, "max_question": 32, "max_answer": 192,
-            "projector": 32, "decoder_width": 32, "decoder_mlp": 64, "pool": 4,
+            "projector": 32, "decoder_width": 32, "decoder_mlp": 64,
         },
         "small": {},
         "paper": {
@@ -144,9 +146,11 @@ class PixelLMConfig(ModelConfig):
         require(self.vision_width % 4 == 0 and self.decoder_width % 4 == 0,
                 "vision_width and decoder_width must be multiples of 4")  # fmt: skip
         require(self.decoder_width // 2 % self.decoder_heads == 0,
-                f"half of decoder_width {self.decoder_width} is not a multiple of decoder_heads {self.decoder_heads}")  # fmt: skip
+                f"half of decoder_width {self.decoder_width} is no multiple of decoder_heads {self.decoder_heads}")  # fmt: skip
         require(self.decoder_layers >= 1, f"decoder_layers must be at least 1, not {self.decoder_layers}")
         require(self.alpha >= 1, f"alpha is {self.alpha}: choose 1 or more")
         require(self.max_question >= 1, f"max_question must be at least 1, not {self.max_question}")
         require(self.max_answer > self.group, f"max_answer {self.max_answer} has no room for a group of {self.group}")
-        require(self.lora == 0 or self.backbone == "hub", "lora adapts a hub language model: set backbone=hub or lora=0")
+        require(
+            self.lora == 0 or self.backbone == "hub", "lora adapts a hub language model: set backbone=hub or lora=0"
+        )

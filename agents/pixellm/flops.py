@@ -1,4 +1,4 @@
-"""What a question costs, part by part: floating-point operations counted on the meta device, whatever the model's size."""
+"""What a question costs, part by part: floating-point operations, counted on the meta device for models of any size."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from agents.pixellm.model import PixelLM
 class QueryFlops:
     """Operations of one question and its answer: a multiplication and an addition count as two.
 
-    vision: the tower. language: image projector and language model, the answer's tokens one after another with a
-    cache, each as if it came right after the question. decoder: text head, fusion, the decoder's projector and necks, and all targets' masks.
+    vision: the tower.
+    language: image projector and language model; the answer's tokens one after another with a cache, each as if it came
+    right after the question.
+    decoder: text head, fusion, the decoder's projector and necks, and all targets' masks.
     """
 
     vision: int

@@ -126,6 +126,9 @@ class PixelLM(nn.Module):
         if not len(batch.samples):
             # Data-parallel training wants every weight to have a gradient, be it 0
             idle = [*self.fusion.parameters(), *self.decoder.parameters(), *seen.maps]
+            nothing = torch.zeros_like(figures["token_exact"])
+            figures |= dict.fromkeys(("mask_loss", "dice_loss", "score_loss", "contested"), nothing)
+            figures["iou"] = nothing + 1
             return c.text_weight * text + sum(weight.sum() for weight in idle) * 0.0, figures
         states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
         masks, scores = self.segment(seen, batch.samples, states)

@@ -19,7 +19,7 @@ from agents.pixellm.vision import resized_positions
 from agents.pixellm.words import Words
 from envs.errors import UserError
 
-_INSTALL = "pip install 'transformers>=4.57' 'peft>=0.17'"
+_INSTALL = "pip install 'videoworld-agents[pretrained]'"
 
 
 class ClipTower(nn.Module):
@@ -149,7 +149,10 @@ def _load_llama(model: PixelLM, folder: Path) -> None:
     }
     adapters = {key: value for key, value in backbone.state_dict().items() if "lora_" in key}
     _copy(backbone, tensors | adapters, folder)
-    for table, key in ((model.language.embedding, "model.embed_tokens.weight"), (model.language.head, "lm_head.weight")):
+    for table, key in (
+        (model.language.embedding, "model.embed_tokens.weight"),
+        (model.language.head, "lm_head.weight"),
+    ):
         rows = source[key]
         if rows.shape[1] != table.weight.shape[1]:
             raise UserError(f"{folder} is {rows.shape[1]} wide where the settings say {table.weight.shape[1]}")
@@ -172,7 +175,9 @@ def _library_model(name: str, folder: Path) -> nn.Module:
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no config.json: give a local Hugging Face model folder")
     try:
-        loaded = getattr(_package("transformers"), name).from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        loaded = getattr(_package("transformers"), name).from_pretrained(
+            folder, local_files_only=True, use_safetensors=True
+        )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder} cannot be loaded as a {name} ({reason}): give a folder with safetensors") from error

@@ -9,10 +9,11 @@ from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.model import PixelLM
 from agents.pixellm.words import SLOT, Words, train_words
 
+SIDE = 32  # px, of the preset tiny
 COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (50, 80, 230), "yellow": (230, 220, 60)}
 
 
-def shapes(rng: np.random.Generator, count: int, side: int = 64) -> Item:
+def shapes(rng: np.random.Generator, count: int, side: int = SIDE) -> Item:
     """A frame of discs and squares in the cells of a 2 x 2 grid, and an answer that names `count` of them in order."""
     ys, xs = np.mgrid[:side, :side]
     image = np.full((side, side, 3), 30, np.uint8)

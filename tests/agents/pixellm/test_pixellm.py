@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from agents.checkpoint import CheckpointError, load_checkpoint
-from agents.pixellm.batch import collate, frame_of
+from agents.pixellm.batch import Batch, collate, frame_of
 from agents.pixellm.checkpoint import WORDS_FILE, load_pixellm, save_pixellm
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.flops import query_flops
 from agents.pixellm.model import PixelLM
 from agents.pixellm.vision import inside, resized_positions
 from envs.errors import UserError
-from tests.agents.pixellm.shapes import model_of, shapes, words_of
+from tests.agents.pixellm.shapes import SIDE, model_of, shapes, words_of
 
 WORDS = words_of(6)
 TINY = PixelLMConfig.preset("tiny")
@@ -34,33 +34,34 @@ def model() -> PixelLM:
     return model_of().eval()
 
 
-def taught(model: PixelLM, batch, steps: int, lr: float = 3e-3, least: float = 2.0) -> dict[str, float]:
-    """Train on one batch; stop when its masks' mean IoU has reached `least`."""
+def taught(model: PixelLM, batch: Batch, steps: int, least: float = 2.0) -> dict[str, float]:
+    """Train on one batch; stop as soon as its words are learned and its masks' mean IoU is above `least`."""
     model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
-    figures: dict[str, torch.Tensor] = {}
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), weight_decay=0.0)
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = lr * min(1, (step + 1) / 20)
+            group["lr"] = 3e-3 * min(1, (step + 1) / 20, 1.1 - step / steps)
         loss, figures = model(batch)
+        if figures["iou"] > least and figures["token_exact"] == 1:
+            break
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        if figures["iou"] > least and figures["token_exact"] == 1:
-            break
     model.eval()
     return {name: value.item() for name, value in figures.items()}
 
 
+EIGHT = (1, 2, 3, 0, 2, 1, 3, 2)  # targets of the frames that are learned by heart
+
+
 @pytest.fixture(scope="module")
-def learner() -> tuple[PixelLM, dict[str, float], dict[str, float]]:
-    """A model that has begun to learn two answers, and its figures before and after."""
+def learner() -> PixelLM:
+    """A model that has learned eight frames by heart."""
     torch.manual_seed(0)
     model = model_of()
-    batch = model.collate(items(1, 2))
-    before = {name: value.item() for name, value in model(batch)[1].items()}
-    return model, before, taught(model, batch, 60)
+    taught(model, model.collate(items(*EIGHT)), 400, least=0.975)
+    return model
 
 
 # -- groups and masks ----------------------------------------------------------------------------------------------
@@ -124,21 +125,23 @@ def test_slots_and_masks_must_be_as_many() -> None:
 # -- pictures ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (32, 64), (200, 100), (7, 300)])
+@pytest.mark.parametrize("shape", [(32, 32), (16, 32), (200, 100), (7, 300)])
 def test_pictures_of_any_shape(model: PixelLM, shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
-    frame, (height, width) = frame_of(image, 64)
-    assert frame.shape == (64, 64, 3) and max(height, width) == 64
+    frame, (height, width) = frame_of(image, SIDE)
+    assert frame.shape == (SIDE, SIDE, 3) and max(height, width) == SIDE
     assert not frame[height:].any() and not frame[:, width:].any()
     targets = model.answer(image, "what?").targets
     assert all(target.mask.shape == shape and target.mask.dtype == bool for target in targets)
 
 
 def test_what_lies_beyond_a_picture_is_not_looked_at(model: PixelLM) -> None:
-    batch = model.collate([(image[:40], question, answer, masks[:, :40]) for image, question, answer, masks in items(2)])
-    assert batch.sizes.tolist() == [[40, 64]]
+    batch = model.collate(
+        [(image[:20], question, answer, masks[:, :20]) for image, question, answer, masks in items(2)]
+    )
+    assert batch.sizes.tolist() == [[20, 32]]
     noise = batch.frames.clone()
-    noise[:, 40:] = 255
+    noise[:, 20:] = 255
     first, second = (model.teacher_masks(replace(batch, frames=frames))[0] for frames in (batch.frames, noise))
     torch.testing.assert_close(first, second)
 
@@ -169,12 +172,12 @@ def written(model: PixelLM, batch_items: list, limit: int | None = None) -> tupl
     return seen, questions, model.generate(seen, questions, limit)
 
 
-def test_the_cache_equals_full_recomputation(learner: tuple) -> None:
-    eager = learner[0]
-    one, two = items(1, 2)
-    asked = [one, (two[0], "what shapes are there, if any?", *two[2:]), two]
+def test_the_cache_equals_full_recomputation(learner: PixelLM) -> None:
+    eager = learner
+    several = items(*EIGHT)[:4]
+    asked = [*several, (several[1][0], "what shapes are there, if any?", *several[1][2:])]
     seen, questions, answers = written(eager, asked, limit=40)
-    assert {len(answer.states) for answer in answers} >= {1, 2}
+    assert {len(answer.states) for answer in answers} >= {0, 1, 2, 3}
     for number, (question, answer) in enumerate(zip(questions, answers, strict=True)):
         one = type(seen)([level[number : number + 1] for level in seen.maps], None)
         words = eager.words
@@ -183,7 +186,9 @@ def test_the_cache_equals_full_recomputation(learner: tuple) -> None:
         hidden = eager.read(one, ids, torch.tensor([ids.shape[1]]))
         likeliest = eager.language.logits(hidden)[0]
         starts = [place for place, number in enumerate(ids[0].tolist()) if number == words.codebook[0]]
-        states = eager.language.codebook.gather(hidden, torch.zeros(len(starts), dtype=torch.long), torch.tensor(starts))
+        states = eager.language.codebook.gather(
+            hidden, torch.zeros(len(starts), dtype=torch.long), torch.tensor(starts)
+        )
         torch.testing.assert_close(states, answer.states, rtol=1e-3, atol=1e-4)
         place = 0
         while place < len(answer.ids):
@@ -229,10 +234,10 @@ def many_targets() -> list:
     """Answers with 0 to 20 targets."""
     several = []
     for count in range(21):
-        image = np.zeros((64, 64, 3), np.uint8)
-        masks = np.zeros((count, 64, 64), bool)
+        image = np.zeros((SIDE, SIDE, 3), np.uint8)
+        masks = np.zeros((count, SIDE, SIDE), bool)
         for number in range(count):
-            masks[number, number * 3 : number * 3 + 3, 10:40] = True
+            masks[number, number : number + 3, 5:20] = True
         answer = "There is " + " and ".join(["the red disc {seg}"] * count) + "." if count else "No."
         several.append((image, "what shapes are there?", answer, masks))
     return several
@@ -263,20 +268,15 @@ def test_a_step_teaches_every_weight(changes: dict) -> None:
     idle = [key for key, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert not idle
     masks, scores = model.teacher_masks(batch)
-    assert masks.shape == (50, 64, 64) and scores.shape == (50,)
+    assert masks.shape == (50, SIDE, SIDE) and scores.shape == (50,)
 
 
 def test_a_batch_without_targets_leaves_no_weight_out(model: PixelLM) -> None:
     fresh = model_of()
     loss, figures = fresh(fresh.collate(items(0, 0)))
     loss.backward()
-    assert all(weight.grad is not None for weight in fresh.parameters()) and "iou" not in figures
-
-
-def test_it_learns(learner: tuple) -> None:
-    _, before, after = learner
-    assert after["text_loss"] < before["text_loss"] / 4
-    assert after["iou"] > before["iou"] + 0.2
+    assert all(weight.grad is not None for weight in fresh.parameters())
+    assert figures.keys() == model(model.collate(items(1)))[1].keys()
 
 
 def test_the_baseline_learns() -> None:
@@ -289,21 +289,18 @@ def test_the_baseline_learns() -> None:
     assert after["text_loss"] < 1 and after["iou"] > before + 0.2
 
 
-@pytest.mark.slow
-def test_eight_frames_are_learned_by_heart() -> None:
-    torch.manual_seed(0)
-    model = model_of()
-    several = items(1, 2, 3, 0, 2, 1, 3, 2)
-    taught(model, model.collate(several), 1500, least=0.97)
-    answers = model.answers([image for image, *_ in several], [question for _, question, *_ in several])
+def test_eight_frames_are_learned_by_heart(learner: PixelLM) -> None:
+    several = items(*EIGHT)
+    answers = learner.answers([image for image, *_ in several], [question for _, question, *_ in several])
     ious = []
     for (image, question, answer, masks), found in zip(several, answers, strict=True):
-        assert found.slotted == answer
-        ious += [(target.mask & mask).sum() / (target.mask | mask).sum() for target, mask in zip(found.targets, masks, strict=True)]
-        assert model.answer(image, question).text == found.text
+        assert found.slotted == answer and len(found.targets) == len(masks)
+        for target, mask in zip(found.targets, masks, strict=True):
+            assert found.phrase(target) in answer and "the " in found.phrase(target)
+            ious.append((target.mask & mask).sum() / (target.mask | mask).sum())
+            assert abs(target.score - ious[-1]) < 0.3
+        assert learner.answer(image, question).text == found.text
     assert np.mean(ious) > 0.95
-    scores = [target.score for answer in answers for target in answer.targets]
-    assert np.abs(np.array(scores) - ious).mean() < 0.1
 
 
 # -- sizes ---------------------------------------------------------------------------------------------------------
@@ -353,22 +350,20 @@ def test_unknown_ablation() -> None:
 # -- checkpoints ---------------------------------------------------------------------------------------------------
 
 
-def test_a_checkpoint_keeps_all_of_it(tmp_path: Path, model: PixelLM) -> None:
-    torch.manual_seed(3)
-    fresh = model_of().eval()
-    with torch.no_grad():
-        for weight in fresh.parameters():
-            weight.add_(torch.randn_like(weight) * 0.01)
-    save_pixellm(fresh, tmp_path / "ask", metrics={"giou": 0.5}, data={"seed": 1})
+def test_a_checkpoint_keeps_all_of_it(tmp_path: Path, learner: PixelLM) -> None:
+    save_pixellm(learner, tmp_path / "ask", metrics={"giou": 0.5}, data={"seed": 1})
     again = load_pixellm(tmp_path / "ask")
-    tensors = load_checkpoint(tmp_path / "ask").tensors
-    assert {"decoder.gamma", "fusion.linears.0.weight", "language.codebook.embeddings"} <= tensors.keys()
-    for key, value in fresh.state_dict().items():
+    stored = load_checkpoint(tmp_path / "ask")
+    assert stored.metrics == {"giou": 0.5} and stored.config["data"] == {"seed": 1}
+    for key in ("decoder.gamma", "fusion.linears.0.weight", "language.codebook.embeddings"):
+        assert not torch.equal(stored.tensors[key], model_of().state_dict()[key])  # learned, and kept
+    for key, value in learner.state_dict().items():
         assert torch.equal(value, again.state_dict()[key]), key
-    batch = fresh.collate(items(2))
-    assert torch.equal(fresh.teacher_masks(batch)[0], again.teacher_masks(batch)[0])
-    image, question, *_ = items(1)[0]
-    assert fresh.answer(image, question).text == again.answer(image, question).text
+    image, question, *_ = items(*EIGHT)[1]
+    first, second = learner.answer(image, question), again.answer(image, question)
+    assert first.text == second.text and len(first.targets) == 2
+    for one, other in zip(first.targets, second.targets, strict=True):
+        assert one.span == other.span and one.score == other.score and np.array_equal(one.mask, other.mask)
 
 
 def test_damaged_checkpoints_are_one_sentence(tmp_path: Path, model: PixelLM) -> None:

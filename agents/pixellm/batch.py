@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +50,7 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same on another device."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **moved)
 
 
@@ -68,7 +69,7 @@ def frame_of(image: np.ndarray, side: int) -> tuple[Tensor, tuple[int, int]]:
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"an image is uint8 (H, W, 3), not {image.dtype} {image.shape}")
-    height, width = fitted(*image.shape[:2], side)
+    height, width = fitted(image.shape[0], image.shape[1], side)
     pixels = torch.from_numpy(np.ascontiguousarray(image))
     if (height, width) != image.shape[:2]:
         floats = pixels.permute(2, 0, 1)[None].float()

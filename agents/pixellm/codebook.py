@@ -54,8 +54,9 @@ class Fusion(nn.Module):
         self.linears = nn.ModuleList()
         self.weights: nn.Parameter | None = None
         if c.fusion == "linear":
-            self.linears = nn.ModuleList(nn.Linear(c.tokens * width, width) for _ in range(c.scales))
-            for linear in self.linears:
+            linears = [nn.Linear(c.tokens * width, width) for _ in range(c.scales)]
+            self.linears = nn.ModuleList(linears)
+            for linear in linears:
                 nn.init.zeros_(linear.bias)
                 with torch.no_grad():
                     linear.weight.copy_(torch.eye(width).repeat(1, c.tokens) / c.tokens)

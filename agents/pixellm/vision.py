@@ -81,9 +81,10 @@ class VisionTower(nn.Module):
         self.stem = _conv_stem(c) if c.stem == "conv" else nn.Conv2d(3, c.vision_width, c.patch, stride=c.patch)
         self.position = nn.Parameter(wave_positions(c.grid, c.vision_width))
         depth = max(c.features)  # blocks behind the last scale would do nothing
-        self.blocks = nn.ModuleList(VisionBlock(c.vision_width, c.vision_heads, c.vision_mlp) for _ in range(depth))
+        blocks = [VisionBlock(c.vision_width, c.vision_heads, c.vision_mlp) for _ in range(depth)]
+        self.blocks = nn.ModuleList(blocks)
         self.norms = nn.ModuleList(nn.LayerNorm(c.vision_width) for _ in c.features)
-        for block in self.blocks:
+        for block in blocks:
             for layer in (block.out, block.outer):  # what writes to the residual stream
                 nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * depth))
 

@@ -187,7 +187,7 @@ def test_the_cache_equals_full_recomputation(learner: PixelLM) -> None:
         likeliest = eager.language.logits(hidden)[0]
         starts = [place for place, number in enumerate(ids[0].tolist()) if number == words.codebook[0]]
         states = eager.language.codebook.gather(
-            hidden, torch.zeros(len(starts), dtype=torch.long), torch.tensor(starts)
+            hidden, torch.zeros(len(starts), dtype=torch.long), torch.tensor(starts, dtype=torch.long)
         )
         torch.testing.assert_close(states, answer.states, rtol=1e-3, atol=1e-4)
         place = 0
@@ -285,7 +285,7 @@ def test_the_baseline_learns() -> None:
     model = PixelLM(config, words_of(config.group))
     batch = model.collate(items(1, 2))
     before = model(batch)[1]["iou"].item()
-    after = taught(model, batch, 50)
+    after = taught(model, batch, 80)
     assert after["text_loss"] < 1 and after["iou"] > before + 0.2
 
 
@@ -306,15 +306,14 @@ def test_eight_frames_are_learned_by_heart(learner: PixelLM) -> None:
 # -- sizes ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", ["tiny", "small"])
-def test_the_baseline_has_as_many_parameters(preset: str) -> None:
-    config = PixelLMConfig.preset(preset)
+def test_the_baseline_has_as_many_parameters() -> None:
+    config = PixelLMConfig.preset("small")
     with torch.device("meta"):
         ours, baseline = (
             sum(weight.numel() for weight in PixelLM(one, words_of(one.group)).parameters())
             for one in (config, config.ablated("lisa"))
         )
-    assert abs(baseline / ours - 1) < 0.03
+    assert abs(baseline / ours - 1) < 0.01
 
 
 def test_the_shipped_size_and_its_decoder_share() -> None:

@@ -63,6 +63,7 @@ def save_checkpoint(
     dtype: torch.dtype | None = None,
     max_shard_bytes: int | None = None,
     readme: str | None = None,
+    texts: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a checkpoint folder in one go; an older checkpoint there stays whole until the new one takes its place.
 
@@ -75,6 +76,7 @@ def save_checkpoint(
         dtype: store floating tensors as this dtype (torch.float16, torch.bfloat16); None keeps theirs.
         max_shard_bytes: start a new file before one grows over this many bytes; None writes one file.
         readme: text for `README.md`.
+        texts: name -> text of files of the model's own, such as a tokenizer.
 
     Raises:
         CheckpointError: the folder holds something else, a value does not fit `dtype`, or the disk refused.
@@ -97,6 +99,8 @@ def save_checkpoint(
             write_text(temporary / METRICS_FILE, json.dumps(dict(metrics), indent=2) + "\n")
         if readme is not None:
             write_text(temporary / README_FILE, readme)
+        for file, text in (texts or {}).items():
+            write_text(temporary / file, text)
         swap_folder(temporary, folder)
     except OSError as error:
         raise CheckpointError(
@@ -131,6 +135,17 @@ def load_config(folder: str | Path) -> dict[str, Any]:
     """What a checkpoint folder says of itself, without its tensors; CheckpointError as `load_checkpoint`."""
     folder = Path(folder)
     return _read_config(folder, _place(folder) / CONFIG_FILE)
+
+
+def read_text(folder: str | Path, file: str) -> str:
+    """A text file of a checkpoint folder; CheckpointError if it is missing or not text."""
+    folder = Path(folder)
+    try:
+        return (_place(folder) / file).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder} lacks {file}; copy the checkpoint anew") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / file} cannot be read as text ({error}); copy the checkpoint anew") from error
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], *, source: str | Path = "the checkpoint") -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from envs.errors import UserError
 
-GO_AGENT, ROBOT_AGENT = "go_agent", "robot_agent"  # kinds of checkpoints; those of the training stages have others
+# Kinds of checkpoints; those of the other training stages have others
+GO_AGENT, ROBOT_AGENT, PIXELLM = "go_agent", "robot_agent", "pixellm"
 
 
 def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:

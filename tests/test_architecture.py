@@ -21,6 +21,13 @@ ARROWS = {
     "envs": {"envs"},
     "agents": {"agents", "envs"},
     "agents.videoworld": {"agents.videoworld"},
+    "agents.pixellm": {
+        "agents.pixellm",
+        "agents.videoworld",
+        "agents.checkpoint",
+        "agents.checkpoint_config",
+        "envs.errors",
+    },
     "ui": {"ui", "agents", "envs"},
     "train": {"train", "agents", "envs"},
     "benchmarks": {"benchmarks", "agents", "envs", "train"},

@@ -14,6 +14,7 @@ STAGES: dict[str, str] = {
     "dynamics": "train.dynamics:DynamicsStage",
     "world": "train.world:WorldStage",
     "inverse_dynamics": "train.inverse_dynamics:InverseDynamicsStage",
+    "pixellm": "train.pixellm:PixelLMStage",
 }
 
 
@@ -23,6 +24,7 @@ BUILDS_ON: dict[str, tuple[str, ...]] = {
     "dynamics": (),
     "world": ("tokenizer", "dynamics"),
     "inverse_dynamics": ("tokenizer", "dynamics"),
+    "pixellm": (),
 }
 
 

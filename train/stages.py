@@ -44,6 +44,7 @@ class Inputs:
     dynamics: str | None = None
     world: str | None = None
     inverse_dynamics: str | None = None
+    pixellm: str | None = None
 
     def folder(self, stage: str) -> Path:
         """The checkpoint folder of an earlier stage; UserError if it was not given."""

@@ -1,0 +1,139 @@
+"""Questions, answers and masks -> one batch; and pictures of any size -> the model's square frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agents.pixellm.config import PixelLMConfig
+from agents.pixellm.words import SLOT, Words
+
+Item = tuple[
+    np.ndarray, str, str, np.ndarray
+]  # image (H, W, 3) uint8, question, answer with slots, masks (K, H, W) bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B questions with answers, and the M targets of all their answers.
+
+    Attributes:
+        frames: uint8 (B, S, S, 3), the pictures top left, 0 beyond.
+        sizes: int64 (B, 2), height and width of the pictures, px.
+        ids: int64 (B, T), question and answer with their markers, from the image's end marker on; padded on the right.
+        lengths: int64 (B,), how many of them are no padding.
+        answered: bool (B, T), the tokens to learn: those of the answers.
+        samples: int64 (M,), which question each target belongs to; ascending.
+        starts: int64 (M,), where in `ids` the target's group begins.
+        masks: bool (M, S, S).
+        dropped: how many targets did not fit.
+    """
+
+    frames: Tensor
+    sizes: Tensor
+    ids: Tensor
+    lengths: Tensor
+    answered: Tensor
+    samples: Tensor
+    starts: Tensor
+    masks: Tensor
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same on another device."""
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
+
+
+def fitted(height: int, width: int, side: int) -> tuple[int, int]:
+    """Height and width of a picture whose longest side is brought to `side` px."""
+    scale = side / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def frame_of(image: np.ndarray, side: int) -> tuple[Tensor, tuple[int, int]]:
+    """A picture uint8 (H, W, 3) on the model's frame, uint8 (side, side, 3), and its (height, width) there.
+
+    Raises:
+        ValueError: it is no such array.
+    """
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"an image is uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    height, width = fitted(image.shape[0], image.shape[1], side)
+    pixels = torch.from_numpy(np.ascontiguousarray(image))
+    if (height, width) != image.shape[:2]:
+        floats = pixels.permute(2, 0, 1)[None].float()
+        floats = F.interpolate(floats, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
+        pixels = floats[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
+    return F.pad(pixels, (0, 0, 0, side - width, 0, side - height)), (height, width)
+
+
+def masks_of(masks: np.ndarray, size: tuple[int, int], side: int) -> Tensor:
+    """Masks bool (K, H, W) on the model's frame, bool (K, side, side): a pixel is in where half of it was."""
+    height, width = size
+    truth = torch.from_numpy(np.ascontiguousarray(masks, bool))
+    if (height, width) != tuple(truth.shape[1:]) and len(truth):
+        floats = F.interpolate(truth[:, None].float(), size=size, mode="bilinear", align_corners=False, antialias=True)
+        truth = floats[:, 0] >= 0.5
+    return F.pad(truth[:, :height, :width], (0, side - width, 0, side - height))
+
+
+def collate(items: Sequence[Item], config: PixelLMConfig, words: Words) -> Batch:
+    """A batch of (image, question, answer, masks).
+
+    Too long a question loses its end; an answer its last targets, whole ones, and what stands behind them.
+
+    Raises:
+        ValueError: an answer's slots and masks are not as many, or an array is not what it should be.
+    """
+    frames, sizes, rows, spans, samples, starts, masks = [], [], [], [], [], [], []
+    dropped = 0
+    for number, (image, question, answer, truth) in enumerate(items):
+        if answer.count(SLOT) != len(truth):
+            raise ValueError(f"{answer.count(SLOT)} slots for {len(truth)} masks in the answer {answer!r}")
+        if len(truth) and truth.shape[1:] != image.shape[:2]:
+            raise ValueError(f"masks of {truth.shape[1:]} px for an image of {image.shape[:2]} px")
+        frame, size = frame_of(image, config.frame_size)
+        prompt = prompt_ids(words.encode_question(question)[: config.max_question], words)
+        encoded = words.encode_answer(answer, config.max_answer)
+        kept = len(encoded.groups)
+        frames.append(frame)
+        sizes.append(size)
+        rows.append(torch.tensor(prompt + encoded.ids))
+        spans.append(len(prompt))
+        samples += [number] * kept
+        starts += [len(prompt) + start for start in encoded.groups]
+        if kept:
+            masks.append(masks_of(truth[:kept], size, config.frame_size))
+        dropped += encoded.dropped
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad)
+    lengths = torch.tensor([len(row) for row in rows])
+    slots = torch.arange(ids.shape[1])
+    return Batch(
+        frames=torch.stack(frames),
+        sizes=torch.tensor(sizes),
+        ids=ids,
+        lengths=lengths,
+        answered=(slots >= torch.tensor(spans)[:, None]) & (slots < lengths[:, None]),
+        samples=torch.tensor(samples, dtype=torch.long),
+        starts=torch.tensor(starts, dtype=torch.long),
+        masks=torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool),
+        dropped=dropped,
+    )
+
+
+def prompt_ids(question: list[int], words: Words) -> list[int]:
+    """What stands between the image tokens and the answer."""
+    return [words.image_end, words.question, *question, words.answer]

@@ -1,0 +1,74 @@
+"""What PixelLM is taught by. Everything is computed in float32."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def claims(logits: Tensor, samples: Tensor, count: str = "hard") -> Tensor:
+    """How many targets of an answer claim each pixel, (M, H, W), seen from each of its targets.
+
+    logits: (M, H, W). samples: int64 (M,), whose answer each mask belongs to. count: "hard" counts masks with a logit
+    above 0, "soft" adds up probabilities.
+    """
+    claimed = (logits > 0).float() if count == "hard" else logits.float().sigmoid()
+    answers, inverse = samples.unique(return_inverse=True)
+    sums = claimed.new_zeros(len(answers), *logits.shape[1:]).index_add(0, inverse, claimed)
+    return sums[inverse]
+
+
+@torch.no_grad()
+def refinement_weights(logits: Tensor, samples: Tensor, alpha: float, count: str = "hard") -> Tensor:
+    """The weight map of the target refinement loss, float32 (M, H, W): `alpha` where targets of one answer compete.
+
+    Arguments as for `claims`; a pixel is contested where they add up to 2 or more.
+    """
+    weights = torch.ones_like(logits, dtype=torch.float32)
+    return weights.masked_fill_(claims(logits, samples, count) >= 2, alpha)
+
+
+def refinement_loss(logits: Tensor, masks: Tensor, weights: Tensor, inside: Tensor) -> Tensor:
+    """Weighted binary cross-entropy, the mean over a picture's pixels and over targets.
+
+    logits, masks, weights: (M, H, W). inside: (M, H, W), 0 for pixels beyond the picture.
+    """
+    losses = F.binary_cross_entropy_with_logits(logits.float(), masks.float(), reduction="none") * weights
+    inside = inside.float()
+    return ((losses * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)).mean()
+
+
+def dice_loss(logits: Tensor, masks: Tensor, inside: Tensor, scale: float = 1000.0, eps: float = 1e-6) -> Tensor:
+    """1 - 2 |p g| / (|p| + |g|), the mean over targets. Sums are divided by `scale`, as published; shapes as above."""
+    probabilities = logits.float().sigmoid() * inside
+    truth = masks.float() * inside
+    both = (probabilities / scale * truth).sum((1, 2))
+    either = (probabilities / scale).sum((1, 2)) + (truth / scale).sum((1, 2))
+    return (1 - (2 * both + eps) / (either + eps)).mean()
+
+
+@torch.no_grad()
+def mask_ious(logits: Tensor, masks: Tensor, inside: Tensor) -> Tensor:
+    """IoU of each thresholded mask with the truth, float32 (M,); 1 where both are empty. Shapes as above."""
+    found = (logits > 0) & inside.bool()
+    truth = masks.bool() & inside.bool()
+    both, either = (found & truth).sum((1, 2)), (found | truth).sum((1, 2))
+    return torch.where(either > 0, both / either.clamp(min=1), 1.0)
+
+
+@torch.no_grad()
+def contested_share(logits: Tensor, samples: Tensor, inside: Tensor) -> Tensor:
+    """Share of the claimed pixels of all answers that two or more targets of the same answer claim, ()."""
+    total = claims(logits, samples) * ((logits > 0) & inside.bool())  # seen from those who claim
+    return (total >= 2).sum() / (total > 0).sum().clamp(min=1)
+
+
+def score_loss(scores: Tensor, ious: Tensor) -> Tensor:
+    """Squared error of the scores' logits (M,) against the true IoUs (M,)."""
+    return F.mse_loss(scores.float().sigmoid(), ious)
+
+
+def text_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of logits (N, V) at the answers' tokens, int64 (N,)."""
+    return F.cross_entropy(logits.float(), targets)

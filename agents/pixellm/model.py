@@ -1,0 +1,262 @@
+"""PixelLM: a question about a frame in, an answer in words and pixel masks out.
+
+After Ren et al. 2023 (arXiv 2312.02228), from the vision tower to the decoder in one network and without a separate
+segmentation model. See config.py for its sizes and ablations, checkpoint.py for its folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.pixellm import losses
+from agents.pixellm.answers import Answer, Target, phrase_spans
+from agents.pixellm.batch import Batch, Item, collate, frame_of, prompt_ids
+from agents.pixellm.codebook import Fusion, Writer
+from agents.pixellm.config import PixelLMConfig
+from agents.pixellm.decoder import pixel_decoder
+from agents.pixellm.language import Language
+from agents.pixellm.vision import ImageTokens, VisionTower, inside, normalised
+from agents.pixellm.words import Words
+from agents.videoworld.layers import full_precision
+from envs.errors import UserError
+
+
+@dataclass(frozen=True)
+class Written:
+    """An answer as it was generated: its ids, and the states of its K groups, (K, scales, tokens, dim)."""
+
+    ids: list[int]
+    states: Tensor
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Frames behind the vision tower: maps (B, width, grid, grid), one a scale, and the cells within the pictures."""
+
+    maps: list[Tensor]
+    cells: Tensor | None
+
+
+class PixelLM(nn.Module):
+    """Answers questions about frames.
+
+    Frames are uint8 (B, S, S, 3) with the picture top left, of `sizes` (B, 2) px; `frame_of` makes them.
+    """
+
+    def __init__(
+        self,
+        config: PixelLMConfig,
+        words: Words,
+        *,
+        tower: nn.Module | None = None,
+        backbone: nn.Module | None = None,
+    ) -> None:
+        """tower, backbone: pretrained ones in place of our own (see pretrained.py).
+
+        Raises:
+            ValueError: the words bring another codebook than the settings.
+        """
+        super().__init__()
+        if words.group != config.group:
+            raise ValueError(f"a codebook of {config.group} tokens needs as many in the words, not {words.group}")
+        if (tower is None) != (config.tower == "vit") or (backbone is None) != (config.backbone == "llama"):
+            raise ValueError("towers of the transformers library come from agents.pixellm.pretrained.build_pretrained")
+        self.config, self.words = config, words
+        self.vision = VisionTower(config) if tower is None else tower
+        self.to_language = ImageTokens(config)
+        self.language = Language(config, words.vocabulary, backbone)
+        self.fusion = Fusion(config)
+        self.decoder = pixel_decoder(config)
+
+    # -- pieces ------------------------------------------------------------------------------------------------------
+
+    def see(self, frames: Tensor, sizes: Tensor) -> Seen:
+        """The frames' features."""
+        c = self.config
+        whole = bool((sizes == c.frame_size).all()) if not sizes.is_meta else True
+        cells = None if whole else inside(sizes, c.grid, c.patch)
+        return Seen(self.vision(normalised(frames, sizes), cells), cells)
+
+    def embed(self, seen: Seen, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames and ids (B, T) behind them -> inputs (B, 1 + image tokens + T, dim), and which slots are present.
+
+        All of ids counts as present; who pads takes it out.
+        """
+        b, device = len(ids), ids.device
+        opening = self.language.embed(torch.full((b, 1), self.words.image, device=device))
+        x = torch.cat([opening, self.to_language(seen.maps[0]), self.language.embed(ids)], 1)
+        present = torch.ones(x.shape[:2], dtype=torch.bool, device=device)
+        if seen.cells is not None:
+            pooled = F.max_pool2d(seen.cells[:, None].float(), self.config.pool)[:, 0] > 0
+            present[:, 1 : 1 + self.config.image_tokens] = pooled.flatten(1)
+        return x, present
+
+    def read(self, seen: Seen, ids: Tensor, lengths: Tensor) -> Tensor:
+        """States (B, T, dim) at ids (B, T), the whole sequence at once; `lengths` (B,) of them are no padding."""
+        x, present = self.embed(seen, ids)
+        before = x.shape[1] - ids.shape[1]
+        present[:, before:] = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        return self.language(x, present)[0][:, before:]
+
+    def segment(self, seen: Seen, samples: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask logits (M, S, S) on the frame and scores' logits (M,) of groups' states (M, scales, tokens, dim)."""
+        logits, scores = self.decoder(seen.maps, samples, self.fusion(states), seen.cells)
+        side = self.config.frame_size
+        logits = F.interpolate(logits[:, None].float(), size=(side, side), mode="bilinear", align_corners=False)
+        return logits[:, 0], scores
+
+    # -- training ----------------------------------------------------------------------------------------------------
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch, and its figures by the names they have in the log."""
+        c = self.config
+        seen = self.see(batch.frames, batch.sizes)
+        hidden = self.read(seen, batch.ids, batch.lengths)
+        learned = batch.answered[:, 1:]
+        logits = self.language.logits(hidden[:, :-1][learned])  # (N, V), each at the slot before its token
+        targets = batch.ids[:, 1:][learned]
+        text = losses.text_loss(logits, targets)
+        figures = {"text_loss": text.detach(), "token_exact": (logits.argmax(-1) == targets).float().mean()}
+        if not len(batch.samples):
+            # Data-parallel training wants every weight to have a gradient, be it 0
+            idle = [*self.fusion.parameters(), *self.decoder.parameters(), *seen.maps]
+            nothing = torch.zeros_like(figures["token_exact"])
+            figures |= dict.fromkeys(("mask_loss", "dice_loss", "score_loss", "contested"), nothing)
+            figures["iou"] = nothing + 1
+            return c.text_weight * text + sum(weight.sum() for weight in idle) * 0.0, figures
+        states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
+        masks, scores = self.segment(seen, batch.samples, states)
+        with full_precision(masks):
+            picture = inside(batch.sizes, c.frame_size)[batch.samples]
+            weights = losses.refinement_weights(masks, batch.samples, c.alpha, c.claims)
+            refinement = losses.refinement_loss(masks, batch.masks, weights, picture)
+            dice = losses.dice_loss(masks, batch.masks, picture)
+            ious = losses.mask_ious(masks, batch.masks, picture)
+            score = losses.score_loss(scores, ious)
+            total = c.text_weight * text + c.mask_weight * refinement + c.dice_weight * dice + c.score_weight * score
+        figures |= {
+            "mask_loss": refinement.detach(),
+            "dice_loss": dice.detach(),
+            "score_loss": score.detach(),
+            "iou": ious.mean(),
+            "contested": losses.contested_share(masks, batch.samples, picture),
+        }
+        return total, figures
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """What `forward` gives."""
+        return self(batch)
+
+    def collate(self, items: Sequence[Item]) -> Batch:
+        """A batch of (image, question, answer, masks); see `agents.pixellm.batch.collate`."""
+        return collate(items, self.config, self.words)
+
+    @torch.no_grad()
+    def teacher_masks(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mask logits (M, S, S) and scores (M,), 0..1, under the true answers' texts."""
+        seen = self.see(batch.frames, batch.sizes)
+        hidden = self.read(seen, batch.ids, batch.lengths)
+        states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
+        logits, scores = self.segment(seen, batch.samples, states)
+        return logits, scores.float().sigmoid()
+
+    # -- answering ---------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def generate(self, seen: Seen, questions: Sequence[Sequence[int]], limit: int | None = None) -> list[Written]:
+        """The likeliest answers to questions (ids) about frames, token by token with a key-value cache.
+
+        limit: of an answer's tokens; `max_answer` if none is given.
+        """
+        prompts = [prompt_ids(list(question), self.words) for question in questions]
+        longest, device = max(map(len, prompts)), seen.maps[0].device
+        ids = torch.tensor([prompt + [self.words.pad] * (longest - len(prompt)) for prompt in prompts], device=device)
+        x, present = self.embed(seen, ids)
+        # Padding goes to the front, so that all answers begin in one slot; relative positions stay as they were
+        slots = x.shape[1]
+        lengths = torch.tensor([slots - longest + len(prompt) for prompt in prompts], device=device)
+        order = (torch.arange(slots, device=device) + lengths[:, None]) % slots
+        x = x.gather(1, order[..., None].expand_as(x))
+        present = present.gather(1, order) & (torch.arange(slots, device=device) >= slots - lengths[:, None])
+        hidden, cache = self.language(x, present)
+        states = hidden[:, -1]
+        words, room = self.words, limit or self.config.max_answer
+        writers = [Writer(words.codebook, words.end, words.pad, room) for _ in prompts]
+        forbidden = torch.zeros(words.vocabulary + words.group, dtype=torch.bool, device=device)
+        forbidden[[words.pad, words.image, words.image_end, words.question, words.answer, *words.codebook[1:]]] = True
+        while True:
+            choosing = [number for number, writer in enumerate(writers) if writer.chooses]
+            if choosing:
+                logits = self.language.logits(states[choosing]).float().masked_fill(forbidden, -torch.inf)
+                full = [row for row, number in enumerate(choosing) if not writers[number].has_room]
+                logits[full, words.codebook[0]] = -torch.inf
+                for number, choice in zip(choosing, logits.argmax(-1).tolist(), strict=True):
+                    writers[number].choose(choice, states[number])
+            speaks = torch.tensor([bool(writer.queue) for writer in writers], device=device)
+            if not speaks.any():
+                break
+            count = min(len(writer.queue) for writer in writers if writer.queue)
+            fed = [writer.feed(count) for writer in writers]
+            present = torch.cat([present, speaks[:, None].expand(-1, count)], 1)
+            hidden, cache = self.language(self.language.embed(torch.tensor(fed, device=device)), present, cache)
+            for writer, row, ends in zip(writers, fed, hidden, strict=True):
+                writer.took(row, ends)
+            states = hidden[:, -1]
+        return [Written(writer.ids, self._stacked(writer.groups, states)) for writer in writers]
+
+    def _stacked(self, groups: list[list[Tensor]], like: Tensor) -> Tensor:
+        """States of K groups, each a list of (dim,) -> (K, scales, tokens, dim)."""
+        c = self.config
+        if not groups:
+            return like.new_zeros(0, c.scales, c.tokens, c.dim)
+        return torch.stack([torch.stack(group) for group in groups]).unflatten(1, (c.scales, c.tokens))
+
+    def question_ids(self, question: str) -> list[int]:
+        """A question as ids; UserError if there is none, or more than the model reads."""
+        if not question.strip():
+            raise UserError("the question is empty: ask something about the picture")
+        ids, most = self.words.encode_question(question), self.config.max_question
+        if len(ids) > most:
+            raise UserError(
+                f"the question has {len(question)} characters, {len(ids)} tokens of which this model reads {most}: "
+                "ask in fewer words"
+            )
+        return ids
+
+    def answer(self, image: np.ndarray, question: str) -> Answer:
+        """The answer to a question about a picture, uint8 (H, W, 3) of any size; its masks are bool (H, W).
+
+        Raises:
+            UserError: the question is empty or too long.
+            ValueError: the picture is no such array.
+        """
+        return self.answers([image], [question])[0]
+
+    @torch.inference_mode()
+    def answers(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> list[Answer]:
+        """Answers to a question about each picture, all at once; arguments and errors as for `answer`."""
+        device = next(self.parameters()).device
+        ids = [self.question_ids(question) for question in questions]
+        frames, sizes = zip(*(frame_of(image, self.config.frame_size) for image in images), strict=True)
+        seen = self.see(torch.stack(frames).to(device), torch.tensor(sizes, device=device))
+        written = self.generate(seen, ids)
+        counts = torch.tensor([len(one.states) for one in written], device=device)
+        samples = torch.arange(len(written), device=device).repeat_interleave(counts)
+        targets: list[list[tuple[np.ndarray, float]]] = [[] for _ in written]
+        if len(samples):
+            logits, scores = self.segment(seen, samples, torch.cat([one.states for one in written]))
+            for number, mask, score in zip(samples.tolist(), logits, scores.float().sigmoid().tolist(), strict=True):
+                (height, width), shape = sizes[number], images[number].shape[:2]
+                whole = F.interpolate(mask[None, None, :height, :width], size=shape, mode="bilinear")
+                targets[number].append(((whole[0, 0] > 0).cpu().numpy(), score))
+        return [self._answer(one.ids, found) for one, found in zip(written, targets, strict=True)]
+
+    def _answer(self, ids: list[int], found: list[tuple[np.ndarray, float]]) -> Answer:
+        text, spans = phrase_spans(self.words.split_answer(ids))
+        return Answer(text, [Target(span, mask, score) for span, (mask, score) in zip(spans, found, strict=True)])

@@ -1,0 +1,47 @@
+"""Frames of simple shapes, with exact masks, questions and answers: what the tests of PixelLM learn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.pixellm.batch import Item
+from agents.pixellm.config import PixelLMConfig
+from agents.pixellm.model import PixelLM
+from agents.pixellm.words import SLOT, Words, train_words
+
+SIDE = 32  # px, of the preset tiny
+COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (50, 80, 230), "yellow": (230, 220, 60)}
+
+
+def shapes(rng: np.random.Generator, count: int, side: int = SIDE) -> Item:
+    """A frame of discs and squares in the cells of a 2 x 2 grid, and an answer that names `count` of them in order."""
+    ys, xs = np.mgrid[:side, :side]
+    image = np.full((side, side, 3), 30, np.uint8)
+    masks, names = [], []
+    cells = rng.permutation(4)[: max(count, 1)]
+    for cell, colour in zip(sorted(cells), rng.permutation(list(COLOURS)), strict=False):
+        half = side // 4
+        y, x = (cell // 2) * 2 * half + half, (cell % 2) * 2 * half + half
+        reach = half * float(rng.uniform(0.5, 0.8))
+        disc = bool(rng.integers(2))
+        mask = np.hypot(ys - y, xs - x) < reach if disc else np.maximum(abs(ys - y), abs(xs - x)) < reach
+        image[mask] = COLOURS[colour]
+        masks.append(mask)
+        names.append(f"the {colour} {'disc' if disc else 'square'}")
+    if not count:
+        return image, "is there a white star?", "No, there is no white star.", np.zeros((0, side, side), bool)
+    listed = " and ".join(f"{name} {SLOT}" for name in names)
+    return image, "what shapes are there?", f"There is {listed}.", np.stack(masks)
+
+
+def words_of(group: int) -> Words:
+    """Words that know the shapes' vocabulary."""
+    rng = np.random.default_rng(0)
+    texts = [text for number in range(60) for text in shapes(rng, number % 4)[1:3]]
+    return train_words(texts, group, pieces=400)
+
+
+def model_of(**changes: object) -> PixelLM:
+    """An untrained tiny model."""
+    config = PixelLMConfig.preset("tiny", **changes)
+    return PixelLM(config, words_of(config.group))

@@ -1,0 +1,121 @@
+"""The stage pixellm, on questions about simple shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from agents.checkpoint import load_checkpoint
+from agents.pixellm.checkpoint import load_pixellm
+from agents.pixellm.config import PixelLMConfig
+from envs.errors import UserError
+from tests.agents.pixellm.shapes import shapes
+from train.pixellm import PixelLMStage, PixelLMStageConfig, export_pixellm
+from train.settings import TrainerConfig
+from train.stages import Inputs
+from train.trainer import Interrupted, Trainer
+
+
+class ShapeQuestions:
+    """Frames of up to three shapes."""
+
+    def sample(self, rng: np.random.Generator, count: int) -> list[SimpleNamespace]:
+        made = [shapes(rng, int(rng.integers(4))) for _ in range(count)]
+        return [
+            SimpleNamespace(**dict(zip(("image", "question", "answer", "masks"), item, strict=True))) for item in made
+        ]
+
+
+@dataclass(frozen=True)
+class ShapeConfig:
+    def questions(self, split: str) -> ShapeQuestions:
+        return ShapeQuestions()
+
+
+def settings(**changes: object) -> PixelLMStageConfig:
+    made = {"pieces": 320, "vocabulary_questions": 60, "evaluate_questions": 40, "answer_questions": 8}
+    made |= {"data": ShapeConfig(), "model": PixelLMConfig.preset("tiny")}
+    return PixelLMStageConfig(**{**made, **changes})
+
+
+def loop(out: Path, **changes: object) -> TrainerConfig:
+    made = {"steps": 6, "batch_size": 4, "warmup_steps": 1, "devices": "cpu", "precision": "fp32", "log_every": 2}
+    return TrainerConfig(**{**made, "out": str(out), **changes})
+
+
+def trained(out: Path, stage: PixelLMStage, **changes: object) -> dict[str, float]:
+    return Trainer(loop(out, **changes), stage, settings={}).run()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.trainer.measure_peak", lambda device, precision: 1e9)
+
+
+def test_a_run_makes_a_checkpoint_and_another_goes_on(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    figures = trained(tmp_path / "run", PixelLMStage(settings()))
+    wanted = {"text_loss", "token_exact", "giou", "ciou", "contested", "score_error", "answer_exact"}
+    assert wanted == set(figures) and all(np.isfinite(value) for value in figures.values())
+    assert figures["text_loss"] < 5.5
+    folder = tmp_path / "run" / "checkpoint"
+    model = load_pixellm(folder)
+    assert isinstance(model.answer(shapes(np.random.default_rng(0), 2)[0], "what shapes are there?").text, str)
+
+    export_pixellm({"pixellm": folder}, tmp_path / "ask")
+    stored = load_checkpoint(tmp_path / "ask")
+    assert stored.metrics == figures and all(tensor.dtype == torch.float16 for tensor in stored.tensors.values())
+    assert "| giou |" in (tmp_path / "ask" / "README.md").read_text() and load_pixellm(tmp_path / "ask")
+
+    going_on = PixelLMStage(settings(inputs=Inputs(pixellm=str(folder)), model=PixelLMConfig.preset("tiny", alpha=1.0)))
+    assert going_on.model.config.alpha == 1.0
+    assert torch.equal(going_on.model.state_dict()["decoder.gamma"], model.state_dict()["decoder.gamma"])
+    with pytest.raises(UserError, match="dim=48 where this run has 64"):
+        PixelLMStage(settings(inputs=Inputs(pixellm=str(folder)), model=PixelLMConfig.preset("tiny", dim=64)))
+
+
+def test_a_stopped_run_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stage() -> PixelLMStage:
+        torch.manual_seed(0)
+        return PixelLMStage(settings(evaluate_questions=8))
+
+    whole = trained(tmp_path / "whole", stage())
+    stopped = stage()
+    given = stopped.batch
+    trainer = Trainer(loop(tmp_path / "parts", prefetch=1), stopped, settings={})
+
+    def batch(step: int, *rest: int) -> object:
+        if step == 3:
+            trainer._ask_to_stop()
+        return given(step, *rest)
+
+    monkeypatch.setattr(stopped, "batch", batch)
+    with pytest.raises(Interrupted):
+        trainer.run()
+    again = trained(tmp_path / "parts", stage(), prefetch=1)
+    assert again == pytest.approx(whole, rel=1e-4)
+
+
+def test_words_and_batches_are_functions_of_the_seed() -> None:
+    first, second, other = PixelLMStage(settings()), PixelLMStage(settings()), PixelLMStage(settings(seed=1))
+    assert first.model.words.to_json() == second.model.words.to_json()
+    one, two, three = (stage.batch(3, 0, 0, 1, 4) for stage in (first, second, other))
+    assert torch.equal(one.ids, two.ids) and torch.equal(one.masks, two.masks)
+    assert one.ids.shape != three.ids.shape or not torch.equal(one.ids, three.ids)
+
+
+def test_ablations_are_settings() -> None:
+    stage = PixelLMStage(settings(ablation="lisa"))
+    assert stage.model.config.group == 1 and stage.model.words.group == 1
+    with pytest.raises(UserError, match="stage.ablation"):
+        settings(ablation="everything")
+
+
+def test_data_without_questions() -> None:
+    with pytest.raises(UserError, match="data=ask"):
+        PixelLMStageConfig(data=object(), model=PixelLMConfig.preset("tiny"))

@@ -1,0 +1,240 @@
+"""PixelLM's stage: questions about frames in, a model that answers them in words and masks out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from agents.checkpoint import CheckpointError, load_checkpoint, load_config
+from agents.checkpoint_config import PIXELLM
+from agents.pixellm import losses
+from agents.pixellm.batch import Batch, Item, collate
+from agents.pixellm.checkpoint import empty_pixellm, load_pixellm, save_pixellm
+from agents.pixellm.config import PixelLMConfig
+from agents.pixellm.model import PixelLM
+from agents.pixellm.vision import inside
+from agents.pixellm.words import train_words
+from envs.errors import UserError
+from train.stages import Inputs, generator
+
+_HELD_OUT, _VOCABULARY = 1, 2  # streams of random numbers beside those of the training steps
+_AT_ONCE = 32  # questions of an evaluation
+
+
+class Question(Protocol):
+    """A question about a frame: see `agents.pixellm.batch.Item` for shapes."""
+
+    @property
+    def image(self) -> np.ndarray: ...
+    @property
+    def question(self) -> str: ...
+    @property
+    def answer(self) -> str: ...
+    @property
+    def masks(self) -> np.ndarray: ...
+
+
+class Questions(Protocol):
+    """The questions of a split."""
+
+    def sample(self, rng: np.random.Generator, count: int) -> Sequence[Question]:
+        """`count` questions: a pure function of the generator."""
+        ...
+
+
+class QuestionsConfig(Protocol):
+    """Settings of a kind of questions."""
+
+    def questions(self, split: str) -> Questions:
+        """Those of a split: train, validation, test."""
+        ...
+
+
+@dataclass(kw_only=True)
+class PixelLMStageConfig:
+    """Settings of the stage."""
+
+    data: QuestionsConfig
+    model: PixelLMConfig
+    inputs: Inputs = field(default_factory=Inputs)
+    seed: int = 0
+    # One of PixelLMConfig.ABLATIONS, "lisa" for the baseline; empty: none
+    ablation: str = ""
+    # Pieces of the words that are learned from the training questions, and from how many of these
+    pieces: int = 2000
+    vocabulary_questions: int = 3000
+    # Held-out questions measured at an evaluation under their true answers, and how many of them are answered freely
+    evaluate_questions: int = 500
+    answer_questions: int = 100
+    # Local Hugging Face folders of CLIP and of a Llama, for model=paper
+    clip: str = ""
+    llama: str = ""
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.data, "questions"):
+            raise UserError("the stage pixellm learns from questions, and this data has none: give data=ask")
+        for key, least in (("seed", 0), ("pieces", 300), ("vocabulary_questions", 1), ("evaluate_questions", 1)):
+            if getattr(self, key) < least:
+                raise UserError(f"stage.{key} is {getattr(self, key)}; choose a whole number of at least {least}")
+        if self.ablation:
+            try:
+                self.model.ablated(self.ablation)
+            except ValueError as error:
+                raise UserError(f"stage.ablation: {error}") from error
+        if bool(self.clip) != bool(self.llama):
+            raise UserError("stage.clip and stage.llama go together: give both folders, or none")
+
+
+class PixelLMStage:
+    """Questions in, PixelLM out."""
+
+    name = "pixellm"
+
+    def __init__(self, config: PixelLMStageConfig) -> None:
+        self.config = config
+        self.train, self.validation = config.data.questions("train"), config.data.questions("validation")
+        settings = config.model.ablated(config.ablation) if config.ablation else config.model
+        self.model: nn.Module = self._model(settings)
+
+    def _model(self, settings: PixelLMConfig) -> PixelLM:
+        config = self.config
+        if config.inputs.pixellm is not None:
+            return _begun(config.inputs.folder("pixellm"), settings)
+        if config.clip:
+            from agents.pixellm.pretrained import load_pretrained
+
+            return load_pretrained(settings, clip=config.clip, llama=config.llama)
+        rng = np.random.default_rng([config.seed, _VOCABULARY])
+        asked = self.train.sample(rng, config.vocabulary_questions)
+        texts = [text for one in asked for text in (one.question, one.answer)]
+        return empty_pixellm(settings, train_words(texts, settings.group, pieces=config.pieces))
+
+    def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> Batch:
+        """`batch_size` questions with their answers and masks."""
+        assert isinstance(self.model, PixelLM)
+        asked = self.train.sample(generator(self.config.seed, step, micro, rank), batch_size)
+        return collate([_item(one) for one in asked], self.model.config, self.model.words)
+
+    def to_device(self, batch: Batch, device: torch.device) -> Batch:
+        """The same on the device."""
+        return batch.to(device)
+
+    @cached_property
+    def _held_out(self) -> list[Item]:
+        rng = np.random.default_rng([self.config.seed, _HELD_OUT])
+        return [_item(one) for one in self.validation.sample(rng, self.config.evaluate_questions)]
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Measures on held-out questions.
+
+        Under the true answers: text_loss and token_exact of the words, giou and ciou of the masks, contested (the share
+        of claimed pixels that several targets claim), score_error. Answered freely: answer_exact, the share whose words
+        and slots are the true ones.
+        """
+        assert isinstance(model, PixelLM)
+        device = next(model.parameters()).device
+        words: dict[str, list[float]] = {"text_loss": [], "token_exact": []}
+        ious, errors, sums = [], [], torch.zeros(4, dtype=torch.float64)
+        for part in _parts(self._held_out):
+            batch = model.collate(part).to(device)
+            _, figures = model(batch)
+            for name, values in words.items():
+                values += [float(figures[name])] * len(part)
+            if len(batch.samples):
+                logits, scores = model.teacher_masks(batch)
+                picture = inside(batch.sizes, model.config.frame_size)[batch.samples]
+                found = losses.mask_ious(logits, batch.masks, picture)
+                ious.append(found)
+                errors.append((scores - found).abs())
+                sums += _sums(logits > 0, batch.masks, losses.claims(logits, batch.samples), picture)
+        both, either, contested, claimed = sums.tolist()
+        right = self._right_answers(model)
+        return {
+            **{name: float(np.mean(values)) for name, values in words.items()},
+            "giou": float(torch.cat(ious).mean()) if ious else 1.0,
+            "ciou": both / max(either, 1.0),
+            "contested": contested / max(claimed, 1.0),
+            "score_error": float(torch.cat(errors).mean()) if errors else 0.0,
+            **({"answer_exact": float(np.mean(right))} if right else {}),
+        }
+
+    def _right_answers(self, model: PixelLM) -> list[bool]:
+        right: list[bool] = []
+        for part in _parts(self._held_out[: self.config.answer_questions]):
+            answers = model.answers([item[0] for item in part], [item[1] for item in part])
+            right += [found.slotted == item[2] for found, item in zip(answers, part, strict=True)]
+        return right
+
+    def flops_per_sample(self) -> float:
+        """Forward and backward of one question; an estimate from a few."""
+        device = next(self.model.parameters()).device
+        batch = self.batch(0, 0, 0, 1, 8).to(device)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            self.model(batch)
+        return 3.0 * float(counter.get_total_flops()) / len(batch)
+
+    def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
+        """A checkpoint that `load_pixellm` reads."""
+        assert isinstance(model, PixelLM)
+        save_pixellm(model, folder, metrics=metrics)
+
+
+def export_pixellm(folders: dict[str, Path], target: Path) -> None:
+    """Write the checkpoint that is shipped: the stage's own, its weights as float16.
+
+    Args:
+        folders: checkpoint folder of each stage, among them that of `pixellm`.
+        target: the folder to write; an older checkpoint there is replaced as a whole.
+    """
+    folder = Path(folders["pixellm"])
+    metrics = load_checkpoint(folder).metrics
+    model = load_pixellm(folder)
+    weights = sum(weight.numel() for weight in model.parameters())
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics.items())
+    card = (
+        f"# {target.name}\n\nPixelLM of {weights / 1e6:.1f} M parameters, for frames of {model.config.frame_size} px: "
+        "answers questions about a frame in words, with a pixel mask for every target. Trained by "
+        "`python -m train pixellm`; measured on held-out questions:\n\n| what | value |\n|---|---|\n" + rows + "\n"
+    )
+    save_pixellm(model, target, metrics=metrics, readme=card, dtype=torch.float16)
+
+
+def _begun(folder: Path, settings: PixelLMConfig) -> PixelLM:
+    """A trained model to go on with; UserError unless its settings are these, losses apart."""
+    if load_config(folder).get("kind") != PIXELLM:
+        raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
+    model = load_pixellm(folder)
+    free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight"}
+    for key, value in vars(settings).items():
+        if key not in free and getattr(model.config, key) != value:
+            raise UserError(
+                f"inputs.pixellm: {folder} has {key}={getattr(model.config, key)} where this run has {value}: "
+                "give the model's own settings"
+            )
+    begun = empty_pixellm(settings, model.words)
+    begun.load_state_dict(model.state_dict())
+    return begun
+
+
+def _item(question: Question) -> Item:
+    return question.image, question.question, question.answer, question.masks
+
+
+def _parts(items: Sequence[Item]) -> Iterable[list[Item]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield list(items[start : start + _AT_ONCE])
+
+
+def _sums(found: torch.Tensor, truth: torch.Tensor, claims: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+    """Pixels of intersections and of unions, contested claims and all claims: float64 (4,) on the CPU."""
+    found, truth = found & picture, truth & picture
+    counts = [(found & truth).sum(), (found | truth).sum(), (found & (claims >= 2)).sum(), found.sum()]
+    return torch.stack(counts).double().cpu()

@@ -236,9 +236,10 @@ class BoardRenderer:
         return frames[:, g.offset : g.offset + g.frame_size, g.offset : g.offset + g.frame_size].contiguous()
 
     def stone_ids(self, positions: Positions) -> np.ndarray:
-        """The id buffer: at each pixel that a stone changes the point it stands on, else -1. int16 (P, S, S).
+        """The id buffer: at each pixel that shows a stone the point it stands on, else -1. int16 (P, S, S).
 
-        A pixel belongs to a stone where the picture of the board without that stone is another.
+        A pixel belongs to a stone if a stone there, black or white, changes the picture of the empty point: a black one
+        covers black lines as well.
         """
         g = self.geometry
         kinds = _kinds(positions.stones, positions.to_move, positions.last_move, positions.ko, g.cells)
@@ -249,11 +250,12 @@ class BoardRenderer:
 
     @cached_property
     def _stone_pixels(self) -> np.ndarray:
-        """Which pixels of a tile its stone changes, bool (tiles, side, side); none where there is no stone."""
+        """Which pixels of a tile its stone covers, bool (tiles, side, side); none where there is no stone."""
         changed = np.zeros(self.atlas.shape[:3], np.bool_)
         for first in self.first[: self.geometry.size, : self.geometry.size].reshape(-1):
-            for kind in (BLACK_STONE, WHITE_STONE, BLACK_LAST, WHITE_LAST):
-                changed[first + kind] = (self.atlas[first + kind] != self.atlas[first + EMPTY_POINT]).any(-1)
+            empty = self.atlas[first + EMPTY_POINT]
+            stone = np.any([self.atlas[first + kind] != empty for kind in (BLACK_STONE, WHITE_STONE)], axis=(0, -1))
+            changed[[first + kind for kind in (BLACK_STONE, WHITE_STONE, BLACK_LAST, WHITE_LAST)]] = stone
         return changed
 
     def render_game(self, game: GoGame) -> np.ndarray:

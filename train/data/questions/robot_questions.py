@@ -11,6 +11,8 @@ from train.data.questions.splits import Draw, combination_name
 from train.data.questions.subjects import Made, Subject, ask, listing
 from train.data.questions.tabletops import Tabletop
 
+ROBOT = ("robot arm", "gripper")  # in every picture, so they are asked for less often
+MOST_NAMED = 8  # things in one question
 _WHERE = (
     "Where is the {}?",
     "Show me the {}.",
@@ -36,16 +38,24 @@ def _targets(top: Tabletop, names: Sequence[str], article: str = "") -> tuple[tu
 
 def find(top: Tabletop, draw: Draw) -> Made:
     """One thing by its name."""
-    name = draw.one(tuple(top.things))
+    others = [name for name in top.things if name not in ROBOT]
+    name = draw.one(others if others and draw.chance(0.8) else tuple(top.things))
     called = f"the {name}"
     return Made("find", draw.one(_WHERE).format(name), f"This is {marked(called)}.", ((called, top.things[name].mask),))
 
 
 def several(top: Tabletop, draw: Draw) -> Made | None:
-    """Several things by their names."""
-    if len(top.things) < 2:
+    """Several things by their names; none is a part of another, so that no pixel has two answers."""
+    wanted = int(draw.rng.integers(2, MOST_NAMED + 1))
+    names: list[str] = []
+    taken = np.zeros(top.image.shape[:2], np.bool_)
+    for name in draw.some(tuple(top.things), len(top.things)):
+        mask = top.things[name].mask
+        if len(names) < wanted and not (mask & taken).any():
+            names.append(name)
+            taken |= mask
+    if len(names) < 2:
         return None
-    names = draw.some(tuple(top.things), int(draw.rng.integers(2, min(len(top.things), 8) + 1)))
     asked = draw.one(_ALL).format(enumeration([f"the {name}" for name in names]))
     found = _targets(top, names, "the ")
     return Made("several", asked, f"Here are {enumeration([marked(name) for name, _ in found])}.", found)

@@ -131,7 +131,10 @@ def _add_blocks(top: Tabletop, layout: Layout, places: dict[str, str]) -> None:
                 )  # fmt: skip
         if len(there) == 1:
             colour = there[0].split()[0]
-            asked = (f"What colour is the block {words}?", f"Which colour does the block {words} have?")
+            asked: tuple[str, ...] = (
+                f"What colour is the block {words}?",
+                f"Which colour does the block {words} have?",
+            )
             top.attributes.append(Attribute(asked, there[0], "It is the {}.", ("place", colour, place)))
     if len(visible) == len(blocks):
         for colour, name in visible.items():
@@ -176,7 +179,11 @@ def _add_fixtures(top: Tabletop, layout: Layout, scene: np.ndarray) -> None:
               "Yes, the sliding door is on the left.", "No, the sliding door is on the right.")
     )  # fmt: skip
     state = "open" if opened else "closed"
-    asked = ("Is the drawer open or closed? Show it.", "What is the state of the drawer?", "How does the drawer stand?")
+    asked: tuple[str, ...] = (
+        "Is the drawer open or closed? Show it.",
+        "What is the state of the drawer?",
+        "How does the drawer stand?",
+    )
     top.attributes.append(Attribute(asked, "drawer", f"The {{}} is {state}."))
     asked = ("Is the light bulb on or off? Show it.", "What is the state of the light bulb?")
     top.attributes.append(Attribute(asked, "light bulb", f"The {{}} is {'on' if bulb else 'off'}."))
@@ -190,7 +197,9 @@ def _add_fixtures(top: Tabletop, layout: Layout, scene: np.ndarray) -> None:
     switch = "off" if bulb else "on"
     flip = (f"switch the light bulb {switch}", f"turn the light bulb {switch}", f"turn {switch} the yellow light")
     top.uses.append(Use(flip, "move", "switch", f"Move the {{}} {'down' if bulb else 'up'}."))
-    doing = ("close the drawer", "shut the drawer") if opened else ("open the drawer", "get the drawer open")
+    doing: tuple[str, ...] = (
+        ("close the drawer", "shut the drawer") if opened else ("open the drawer", "get the drawer open")
+    )
     verb = "push" if opened else "pull"
     top.uses.append(Use(doing, verb, "drawer handle", f"{verb.capitalize()} the {{}}."))
     way = "right" if left else "left"

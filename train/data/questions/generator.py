@@ -116,6 +116,8 @@ class QuestionSet:
         check_split(split)
         self.config, self.split = config, split
         self._shares = np.array(config.shares) / sum(config.shares)
+        scenes = self._shares / [QUESTIONS_A_SCENE[source] for source in SOURCES]
+        self._scene_shares = scenes / scenes.sum()
         make: dict[str, Callable[[], _Source]] = {
             "go": lambda: _Boards(config, split),
             "calvin": lambda: _Tabletops(config, split, PlayTables()),
@@ -127,7 +129,7 @@ class QuestionSet:
         """`count` questions, a few about each frame, in random order; what they are depends on the generator alone."""
         found: list[Question] = []
         while len(found) < count:
-            source = SOURCES[int(rng.choice(len(SOURCES), p=self._shares))]
+            source = SOURCES[int(rng.choice(len(SOURCES), p=self._scene_shares))]
             wanted = [self._class(rng) for _ in range(QUESTIONS_A_SCENE[source])]
             found += self._ask(rng, source, wanted)
         return [found[int(index)] for index in rng.permutation(count)]

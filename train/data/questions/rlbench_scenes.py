@@ -103,9 +103,11 @@ def _open_or_closed(top: Tabletop, name: str, opened: bool, verbs: tuple[str, st
         State((f"Is the {name} open?", f"Does the {name} stand open?", f"Has somebody opened the {name}?"), opened,
               f"Yes, the {name} is open.", f"No, the {name} is closed.")
     )  # fmt: skip
-    asked = (f"Is the {name} open or closed? Show it.", f"What is the state of the {name}?")
+    asked: tuple[str, ...] = (f"Is the {name} open or closed? Show it.", f"What is the state of the {name}?")
     top.attributes.append(Attribute(asked, name, f"The {{}} is {word}."))
-    doing = (f"close the {name}", f"shut the {name}") if opened else (f"open the {name}", f"get the {name} open")
+    doing: tuple[str, ...] = (
+        (f"close the {name}", f"shut the {name}") if opened else (f"open the {name}", f"get the {name} open")
+    )
     verb = verbs[1] if opened else verbs[0]
     top.uses.append(Use(doing, verb, part, f"{verb.capitalize()} the {{}}."))
 
@@ -179,11 +181,17 @@ def _toilet(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     look.add("toilet seat", "toilet", "seat")
     look.add("tank", "toilet", "toilet", "tank")
     top = look.top
-    asked = ("Is the toilet seat up?", "Does the seat of the toilet stand up?", "Has somebody put the seat up?")
+    asked: tuple[str, ...] = (
+        "Is the toilet seat up?",
+        "Does the seat of the toilet stand up?",
+        "Has somebody put the seat up?",
+    )
     top.states.append(State(asked, up, "Yes, the toilet seat is up.", "No, the toilet seat is down."))
     asked = ("Is the toilet seat up or down? Show it.", "What is the state of the toilet seat?")
     top.attributes.append(Attribute(asked, "toilet seat", f"The {{}} is {'up' if up else 'down'}."))
-    doing = ("put the toilet seat down", "lower the seat") if up else ("put the toilet seat up", "raise the seat")
+    doing: tuple[str, ...] = (
+        ("put the toilet seat down", "lower the seat") if up else ("put the toilet seat up", "raise the seat")
+    )
     verb = "push" if up else "lift"
     top.uses.append(Use(doing, verb, "toilet seat", f"{verb.capitalize()} the {{}}."))
     return top
@@ -199,12 +207,12 @@ def _lamp(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     look.add("foot of the lamp", "lamp", "lamp", "foot")
     top, word = look.top, "on" if lit else "off"
     top.absent = tuple(pair for pair in top.absent if pair[0] != "push button")
-    asked = ("Is the lamp on?", "Does the bulb shine?", "Is the bulb lit?")
+    asked: tuple[str, ...] = ("Is the lamp on?", "Does the bulb shine?", "Is the bulb lit?")
     top.states.append(State(asked, lit, "Yes, the lamp is on.", "No, the lamp is off."))
     asked = ("Is the lamp on or off? Show it.", "What is the state of the lamp?")
     top.attributes.append(Attribute(asked, "lamp", f"The {{}} is {word}."))
     switch = "off" if lit else "on"
-    doing = (f"switch the lamp {switch}", f"turn {switch} the light", f"turn the lamp {switch}")
+    doing: tuple[str, ...] = (f"switch the lamp {switch}", f"turn {switch} the light", f"turn the lamp {switch}")
     top.uses.append(Use(doing, "press", "button", "Press the {}."))
     return top
 
@@ -237,7 +245,7 @@ def _button(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     look.add("button base", "button", "button")
     look.add("button cap", "button", "cap")
     look.add("push button", "button")
-    asked = (
+    asked: tuple[str, ...] = (
         "What colour is the base of the button?",
         "Which colour does the button stand on?",
         "What colour is the base?",
@@ -252,7 +260,12 @@ def _button(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     top.states.append(State(asked, name == colour, f"Yes, the base is {name}.", no, ("base", colour)))
     asked = ("Has the button been pressed?", "Is the cap green?")
     top.states.append(State(asked, pressed, "Yes, the cap is green.", "No, the cap is red."))
-    doing = ("use the button", "push the button down", f"push the {colour} button", "give the button a press")
+    doing: tuple[str, ...] = (
+        "use the button",
+        "push the button down",
+        f"push the {colour} button",
+        "give the button a press",
+    )
     top.uses.append(Use(doing, "press", "button cap", "Press the {}."))
     return top
 
@@ -272,13 +285,17 @@ def _balls(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     gone = [name for name in names if name not in colours]
     top.absent = (*((f"{name} ball", f"{name} balls") for name in gone[:6]), ("block", "blocks"), ("drawer", "drawers"))
     for name in balls:
-        doing = (f"reach the {name}", f"touch the {name}", f"bring the hand to the {name}")
+        doing: tuple[str, ...] = (f"reach the {name}", f"touch the {name}", f"bring the hand to the {name}")
         top.uses.append(Use(doing, "go to", name, "Go to the {}."))
     if len(balls) > 1:
         ordered = top.left_to_right(balls)
         for word, ends in (("leftmost", ordered[:2]), ("rightmost", ordered[::-1][:2])):
             if abs(ends[0].middle[0] - ends[1].middle[0]) > 6:
-                asked = (f"Which is the {word} ball?", f"What colour is the {word} ball?", f"Show the {word} ball.")
+                asked: tuple[str, ...] = (
+                    f"Which is the {word} ball?",
+                    f"What colour is the {word} ball?",
+                    f"Show the {word} ball.",
+                )
                 top.attributes.append(Attribute(asked, ends[0].name, f"The {word} one is the {{}}."))
     return top
 

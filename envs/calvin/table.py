@@ -10,7 +10,7 @@ from math import pi
 import numpy as np
 
 from envs.calvin.layouts import BLOCK_LENGTHS, BLOCK_SIDE, DOOR_WIDTH, TOP, Layout
-from envs.tabletop.solids import Joint, Link, Solid, between, box, extrude_x, paint_atlas, tube
+from envs.tabletop.solids import Joint, Link, Solid, between, box, extrude_x, named, paint_atlas, tube
 
 ALONG = (0.0, 0.5, 0.75**0.5)  # up the panel
 ON_PANEL = (-pi / 6, 0.0, 0.0)  # turns a box's z along the panel and its -y out of it
@@ -62,8 +62,7 @@ def _door(x: float) -> tuple[Solid, ...]:
     posts = [box((0.04, 0.042, 0.02), _panel(x, 0.11 + up, 0.04), ON_PANEL, "graphite") for up in (-0.07, 0.07)]
     return (
         box((DOOR_WIDTH, 0.02, 0.22), _panel(x, 0.11, 0.0115), ON_PANEL, "wood"),
-        box((0.04, 0.02, 0.16), _panel(x, 0.11, 0.07), ON_PANEL, "graphite"),
-        *posts,
+        *named("handle", box((0.04, 0.02, 0.16), _panel(x, 0.11, 0.07), ON_PANEL, "graphite"), *posts),
     )
 
 
@@ -79,9 +78,12 @@ def _drawer(x: float) -> tuple[Solid, ...]:
         between((x - 0.20, -0.16, 0.34), (x - 0.18, 0.06, 0.40), "wood"),
         between((x + 0.18, -0.16, 0.34), (x + 0.20, 0.06, 0.40), "wood"),
         between((x - 0.18, 0.04, 0.34), (x + 0.18, 0.06, 0.40), "wood"),
-        between((x - 0.12, -0.26, 0.34), (x + 0.12, -0.24, 0.38), "graphite"),
-        between((x - 0.12, -0.24, 0.34), (x - 0.10, -0.18, 0.38), "graphite"),
-        between((x + 0.10, -0.24, 0.34), (x + 0.12, -0.18, 0.38), "graphite"),
+        *named(
+            "handle",
+            between((x - 0.12, -0.26, 0.34), (x + 0.12, -0.24, 0.38), "graphite"),
+            between((x - 0.12, -0.24, 0.34), (x - 0.10, -0.18, 0.38), "graphite"),
+            between((x + 0.10, -0.24, 0.34), (x + 0.12, -0.18, 0.38), "graphite"),
+        ),
     )
 
 

@@ -11,7 +11,15 @@ import numpy as np
 from envs.calvin.layouts import layout
 from envs.calvin.play_table import PlayTable
 from envs.errors import UserError
-from envs.tabletop.camera import Camera, GripperCamera, StaticCamera, check_renderer, make_renderer
+from envs.tabletop.camera import (
+    Camera,
+    FastRenderer,
+    GripperCamera,
+    Segmentation,
+    StaticCamera,
+    check_renderer,
+    make_renderer,
+)
 from envs.tabletop.scene import SIMULATION_HZ, Scene
 
 CONTROL_HZ = 30
@@ -148,6 +156,12 @@ class BuiltinWorld:
         """What a camera sees: uint8 (H, W, 3), and depth float32 (H, W) in m."""
         return self._draw(self.cameras[camera])
 
+    def segment(self, camera: str) -> Segmentation:
+        """What a camera sees, and what each pixel shows; of the fast renderer alone."""
+        assert isinstance(self._renderer, FastRenderer), "PyBullet's renderers know no parts"
+        self._light_up()
+        return self._renderer.segment(self.cameras[camera])
+
     def overview(self, size: int) -> np.ndarray:
         """The static camera's picture uint8 (size, size, 3)."""
         return self._draw(static_camera((size, size), "overview"))[0]
@@ -189,9 +203,12 @@ class BuiltinWorld:
         self.table.show_lights()
 
     def _draw(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+        self._light_up()
+        return self._renderer(camera)
+
+    def _light_up(self) -> None:
         for link, colour in self.table.light_colours().items():
             self._renderer.set_colour(self.table.table, link, colour)
-        return self._renderer(camera)
 
 
 def as_sizes(sizes: dict[str, int | Sequence[int]]) -> dict[str, tuple[int, int]]:

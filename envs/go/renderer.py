@@ -19,6 +19,8 @@ from envs.go.batch import Positions
 from envs.go.rules import BLACK, EMPTY, WHITE, GoGame
 from envs.go.tiles import (
     BLACK_LAST,
+    BLACK_STONE,
+    EMPTY_POINT,
     KO_POINT,
     PAPER_FRAME,
     PAPER_MARGIN,
@@ -26,6 +28,7 @@ from envs.go.tiles import (
     POINT_KINDS,
     STRIP_KINDS,
     WHITE_LAST,
+    WHITE_STONE,
     modern_tiles,
     paper_tiles,
     strip_tiles,
@@ -108,6 +111,15 @@ class BoardGeometry:
         row, column = divmod(point, self.size)
         half = (self.pitch - 1) / 2 - self.offset
         return row * self.pitch + half, column * self.pitch + half
+
+    @cached_property
+    def point_map(self) -> np.ndarray:
+        """The board point whose tile holds each pixel, or -1 outside the board: int16 (S, S), read-only."""
+        lines = (np.arange(self.frame_size) + self.offset) // self.pitch
+        rows, columns = lines[:, None], lines[None]
+        points = np.where((rows < self.size) & (columns < self.size), rows * self.size + columns, -1).astype(np.int16)
+        points.flags.writeable = False
+        return points
 
     def point_at(self, y: float, x: float) -> int:
         """The board point whose tile holds pixel (y, x), or -1 outside the board."""
@@ -222,6 +234,29 @@ class BoardRenderer:
         side = g.cells * g.pitch
         frames = tiles.permute(0, 1, 3, 2, 4, 5).reshape(count, side, side, 3)
         return frames[:, g.offset : g.offset + g.frame_size, g.offset : g.offset + g.frame_size].contiguous()
+
+    def stone_ids(self, positions: Positions) -> np.ndarray:
+        """The id buffer: at each pixel that shows a stone the point it stands on, else -1. int16 (P, S, S).
+
+        A pixel belongs to a stone if a stone there, black or white, changes the picture of the empty point: a black one
+        covers black lines as well.
+        """
+        g = self.geometry
+        kinds = _kinds(positions.stones, positions.to_move, positions.last_move, positions.ko, g.cells)
+        side = g.cells * g.pitch
+        covered = self._stone_pixels[self.first + kinds].transpose(0, 1, 3, 2, 4).reshape(-1, side, side)
+        inside = slice(g.offset, g.offset + g.frame_size)
+        return np.where(covered[:, inside, inside], g.point_map, np.int16(-1))
+
+    @cached_property
+    def _stone_pixels(self) -> np.ndarray:
+        """Which pixels of a tile its stone covers, bool (tiles, side, side); none where there is no stone."""
+        changed = np.zeros(self.atlas.shape[:3], np.bool_)
+        for first in self.first[: self.geometry.size, : self.geometry.size].reshape(-1):
+            empty = self.atlas[first + EMPTY_POINT]
+            stone = np.any([self.atlas[first + kind] != empty for kind in (BLACK_STONE, WHITE_STONE)], axis=(0, -1))
+            changed[[first + kind for kind in (BLACK_STONE, WHITE_STONE, BLACK_LAST, WHITE_LAST)]] = stone
+        return changed
 
     def render_game(self, game: GoGame) -> np.ndarray:
         """The current position of one game -> uint8 (S, S, 3)."""

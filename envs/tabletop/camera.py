@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from envs.errors import UserError
 from envs.tabletop import geometry
-from envs.tabletop.raster import draw_triangles, shrink
+from envs.tabletop.raster import draw_triangles, shrink, vote
 from envs.tabletop.scene import Scene, quiet
 
 RENDERERS = ("fast", "tiny", "egl")
@@ -103,6 +103,33 @@ class GripperCamera(Camera):
         return look(pose[:3, 3], pose[:3, 1], -pose[:3, 2])
 
 
+class Part(NamedTuple):
+    """What a pixel shows: a body's link (-1: its base), and which part of it ("": one that has no name)."""
+
+    body: int
+    link: int
+    part: str
+
+
+class Segmentation(NamedTuple):
+    """A picture uint8 (H, W, 3), and at each pixel the index into `parts` of what it shows, int16 (H, W), or -1."""
+
+    picture: np.ndarray
+    labels: np.ndarray
+    parts: tuple[Part, ...]
+
+    def mask(self, body: int, link: int | None = None, part: str | None = None) -> np.ndarray:
+        """Where a body is seen, or one of its links, or a part of that: bool (H, W)."""
+        wanted = [(own.body == body and link in (None, own.link) and part in (None, own.part)) for own in self.parts]
+        return np.array([*wanted, False])[self.labels]
+
+    @property
+    def links(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of body and link at each pixel, int16 (H, W) each; the body is -1 where nothing is."""
+        bodies, links = np.array([*((own.body, own.link) for own in self.parts), (-1, -1)], np.int16).T
+        return bodies[self.labels], links[self.labels]
+
+
 class Renderer(Protocol):
     """Draws a scene as a camera sees it."""
 
@@ -145,13 +172,15 @@ class FastRenderer:
         self._fixed_faces = sum(counts[: self._fixed_shapes])
         self._points = np.concatenate([shape.mesh.points for shape in self._shapes] or [np.zeros((0, 3, 3))])
         self._uvs = np.concatenate([shape.mesh.uvs for shape in self._shapes] or [np.zeros((0, 3, 2))])
+        self._label_parts()
         self._colours = np.array([shape.colour for shape in self._shapes]).reshape(-1, 3)
         self._load_textures()
         pairs = sorted({(shape.body, shape.link) for shape in self._shapes})
         self._links = {body: [link for owner, link in pairs if owner == body] for body, _ in pairs}
         self._frame_of = np.array([pairs.index((shape.body, shape.link)) for shape in self._shapes], int)
         self._places = np.array([self._place(shape) for shape in self._shapes]).reshape(-1, 4, 4)
-        self._frames: dict[Camera, tuple[np.ndarray, np.ndarray]] = {}  # what stands still, as each camera sees it
+        # Pictures, inverse depths and labels of what stands still, as each camera sees it
+        self._frames: dict[Camera, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def set_colour(self, body: int, link: int, colour: Sequence[float]) -> None:
         """Tint a link of a body, (3,) in 0..1."""
@@ -163,33 +192,57 @@ class FastRenderer:
 
     def __call__(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         """Return picture uint8 (H, W, 3) and depth float32 (H, W) in m."""
+        image, inverse_depth, _ = self._draw(camera, labelled=False)
+        return _shrunk(camera, image, inverse_depth)
+
+    def segment(self, camera: Camera) -> Segmentation:
+        """The picture that a call returns, and which part of which link each pixel shows most of."""
+        image, inverse_depth, labels = self._draw(camera, labelled=True)
+        small = np.empty((camera.height, camera.width), np.int16)
+        vote(labels, inverse_depth, small)
+        return Segmentation(_shrunk(camera, image, inverse_depth)[0], small, self._parts)
+
+    def _draw(self, camera: Camera, *, labelled: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The large picture, its inverse depth, and its labels if somebody asks for them."""
         height, width = camera.height * SMOOTHING, camera.width * SMOOTHING
         view = camera.view(self.scene)
         poses = self._poses(view)
         light = view.world_to_camera[:, :3] @ (LIGHT / np.linalg.norm(LIGHT))
         focal = height / (2 * np.tan(np.radians(camera.fov) / 2))
 
-        def draw(start: int, end: int, image: np.ndarray, inverse_depth: np.ndarray) -> None:
+        def draw(start: int, end: int, image: np.ndarray, inverse_depth: np.ndarray, labels: np.ndarray) -> None:
             part = slice(start, end)
             draw_triangles(
-                self._points[part], self._uvs[part], self._owners[part], self._colours, self._textures_of, poses, light,
-                self._pixels, self._textures, focal, camera.near, image, inverse_depth,
+                self._points[part], self._uvs[part], self._owners[part], self._colours, self._textures_of,
+                self._labels_of[part], poses, light, self._pixels, self._textures, focal, camera.near, image,
+                inverse_depth, labels,
             )  # fmt: skip
 
         if camera in self._frames:
-            image, inverse_depth = (part.copy() for part in self._frames[camera])
+            image, inverse_depth, labels = (part.copy() for part in self._frames[camera])
         else:
             image = np.empty((height, width, 3), np.uint8)
             image[:] = SKY
             inverse_depth = np.zeros((height, width), np.float32)
-            draw(0, self._fixed_faces, image, inverse_depth)
+            labels = np.full((height, width), -1, np.int16)
+            draw(0, self._fixed_faces, image, inverse_depth, labels)
             if not camera.moves:
-                self._frames[camera] = (image.copy(), inverse_depth.copy())
-        draw(self._fixed_faces, len(self._points), image, inverse_depth)
-        small = np.empty((camera.height, camera.width, 3), np.uint8)
-        depth = np.empty((camera.height, camera.width), np.float32)
-        shrink(image, inverse_depth, camera.far, small, depth)
-        return small, depth
+                self._frames[camera] = (image.copy(), inverse_depth.copy(), labels.copy())
+        if not labelled:
+            labels = np.empty((0, 0), np.int16)
+        draw(self._fixed_faces, len(self._points), image, inverse_depth, labels)
+        return image, inverse_depth, labels
+
+    def _label_parts(self) -> None:
+        """Number the parts of all links, and tell each triangle's."""
+        numbers: dict[Part, int] = {}
+        labels = []
+        for shape in self._shapes:
+            own = [numbers.setdefault(Part(shape.body, shape.link, name), len(numbers)) for name in shape.mesh.parts]
+            part_of = np.zeros(len(shape.mesh.points), int) if shape.mesh.part_of is None else shape.mesh.part_of
+            labels.append(np.array(own, np.int16)[part_of])
+        self._parts = tuple(numbers)
+        self._labels_of = np.concatenate(labels or [np.zeros(0, np.int16)])
 
     def _poses(self, view: View) -> np.ndarray:
         """Shapes to camera, float64 (S, 3, 4)."""
@@ -220,6 +273,14 @@ class FastRenderer:
         ).reshape(-1, 3)
         self._pixels = np.concatenate([picture.reshape(-1) for picture in loaded] or [np.zeros(0, np.uint8)])
         self._textures_of = np.array([pictures.index(shape.picture) for shape in self._shapes], int)
+
+
+def _shrunk(camera: Camera, image: np.ndarray, inverse_depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Picture and depth in the camera's size."""
+    small = np.empty((camera.height, camera.width, 3), np.uint8)
+    depth = np.empty((camera.height, camera.width), np.float32)
+    shrink(image, inverse_depth, camera.far, small, depth)
+    return small, depth
 
 
 class BulletRenderer:

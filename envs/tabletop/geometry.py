@@ -11,16 +11,21 @@ import numpy as np
 from PIL import Image
 
 from envs.tabletop.scene import Scene
-from envs.tabletop.solids import box, tube
+from envs.tabletop.solids import PART_MARK, box, tube
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """points float64 (N, 3, 3), m; uvs float64 (N, 3, 2); picture: the texture's file."""
+    """points float64 (N, 3, 3), m; uvs float64 (N, 3, 2); picture: the texture's file.
+
+    parts: the names of its parts, and part_of int (N,), the part of each triangle; "" is what has no name.
+    """
 
     points: np.ndarray
     uvs: np.ndarray
     picture: Path | None = None
+    parts: tuple[str, ...] = ("",)
+    part_of: np.ndarray | None = None  # None: all of the first part
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +108,7 @@ def _read_obj(path: Path) -> Mesh:
     uvs: list[list[float]] = []
     faces: list[tuple[tuple[int, int], ...]] = []
     picture = None
+    parts, part_of = [""], []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         word, _, rest = line.partition(" ")
         if word == "v":
@@ -112,11 +118,16 @@ def _read_obj(path: Path) -> Mesh:
         elif word == "f":
             corners = [_corner(text, len(points), len(uvs)) for text in rest.split()]
             faces += [(corners[0], corners[i], corners[i + 1]) for i in range(1, len(corners) - 1)]
+            part_of += [len(parts) - 1] * (len(corners) - 2)
+        elif line.startswith(PART_MARK):
+            parts.append(line.removeprefix(PART_MARK).strip())
         elif word == "mtllib":
             picture = _picture(path.parent / rest.strip())
     indices = np.array(faces, int).reshape(-1, 3, 2)
     places = np.array(uvs) if uvs else np.zeros((1, 2))
-    return Mesh(np.array(points)[indices[..., 0]], places[indices[..., 1]], picture)
+    return Mesh(
+        np.array(points)[indices[..., 0]], places[indices[..., 1]], picture, tuple(parts), np.array(part_of, int)
+    )
 
 
 def _corner(text: str, points: int, uvs: int) -> tuple[int, int]:

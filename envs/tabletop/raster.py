@@ -25,8 +25,11 @@ def _texel(pixels, offset, width, height, u, v, out):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _draw(corners, uvs, tint, texture, pixels, textures, focal, image, inverse_depth):  # type: ignore[no-untyped-def]
+def _draw(  # type: ignore[no-untyped-def]
+    corners, uvs, tint, texture, label, pixels, textures, focal, image, inverse_depth, labels
+):
     """Draw one triangle in front of the camera: corners (3, 3) camera frame, uvs (3, 2), tint (3,) lit colour 0..1."""
+    labelled = labels.shape[0] > 0
     height, width = inverse_depth.shape
     x = np.empty(3)
     y = np.empty(3)
@@ -91,6 +94,8 @@ def _draw(corners, uvs, tint, texture, pixels, textures, focal, image, inverse_d
             image[row, place, 0] = red
             image[row, place, 1] = green
             image[row, place, 2] = blue
+            if labelled:
+                labels[row, place] = label
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -100,6 +105,7 @@ def draw_triangles(  # type: ignore[no-untyped-def]
     owners,
     colours,
     textures_of,
+    labels_of,
     poses,
     light,
     pixels,
@@ -108,14 +114,16 @@ def draw_triangles(  # type: ignore[no-untyped-def]
     near,
     image,
     inverse_depth,
+    labels,
 ):
     """Draw triangles into `image` and `inverse_depth`.
 
     points float (N, 3, 3) in their shapes' frames; uvs float (N, 3, 2); owners int (N,), the shape of each; colours
-    float (S, 3); textures_of int (S,); poses float (S, 3, 4), shape to camera (x right, y up, z forward); light float
-    (3,), where it comes from, in the camera's frame; pixels uint8, all textures one behind the other; textures int
-    (T, 3): offset, width, height; focal length in pixels; near in m. image uint8 (H, W, 3); inverse_depth float32
-    (H, W), 1/m.
+    float (S, 3); textures_of int (S,); labels_of int16 (N,), what each triangle writes into `labels`; poses float
+    (S, 3, 4), shape to camera (x right, y up, z forward); light float (3,), where it comes from, in the camera's frame;
+    pixels uint8, all textures one behind the other; textures int (T, 3): offset, width, height; focal length in pixels;
+    near in m. image uint8 (H, W, 3); inverse_depth float32 (H, W), 1/m; labels int16 (H, W), or (0, 0) where nobody
+    asks for them.
     """
     seen = np.empty((3, 3))
     kept = np.empty((4, 3))
@@ -151,7 +159,7 @@ def draw_triangles(  # type: ignore[no-untyped-def]
             tint[k] = colours[shape, k] * lit
         texture = textures_of[shape]
         if behind == 0:
-            _draw(seen, uvs[n], tint, texture, pixels, textures, focal, image, inverse_depth)
+            _draw(seen, uvs[n], tint, texture, labels_of[n], pixels, textures, focal, image, inverse_depth, labels)
             continue
         count = 0  # cut off what is nearer than the near plane
         for i in range(3):
@@ -171,7 +179,7 @@ def draw_triangles(  # type: ignore[no-untyped-def]
             cut_uvs = np.empty((3, 2))
             for k in range(2):
                 cut_uvs[0, k], cut_uvs[1, k], cut_uvs[2, k] = kept_uvs[0, k], kept_uvs[i, k], kept_uvs[i + 1, k]
-            _draw(seen, cut_uvs, tint, texture, pixels, textures, focal, image, inverse_depth)
+            _draw(seen, cut_uvs, tint, texture, labels_of[n], pixels, textures, focal, image, inverse_depth, labels)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -207,3 +215,22 @@ def shrink(image, inverse_depth, far, small, depth):  # type: ignore[no-untyped-
                     total_w += w
                     members += np.float32(1.0)
             depth[row, column] = members / total_w  # 1 / depth is linear on a plane's picture
+
+
+@njit(cache=True, nogil=True)
+def vote(labels, inverse_depth, small):  # type: ignore[no-untyped-def]
+    """The label that most of 2 x 2 pixels have, into `small` int16 (h, w); of equals the one in front."""
+    for row in range(small.shape[0]):
+        for column in range(small.shape[1]):
+            most, nearest, winner = 0, np.float32(-1.0), labels[2 * row, 2 * column]
+            for k in range(4):
+                here = labels[2 * row + k // 2, 2 * column + k % 2]
+                near, count = np.float32(0.0), 0
+                for other in range(4):
+                    i, j = 2 * row + other // 2, 2 * column + other % 2
+                    if labels[i, j] == here:
+                        count += 1
+                        near = max(near, inverse_depth[i, j])
+                if count > most or (count == most and near > nearest):
+                    most, nearest, winner = count, near, here
+            small[row, column] = winner

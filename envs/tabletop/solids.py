@@ -7,7 +7,7 @@ loaded, so no mesh and no picture is kept in the project.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -20,6 +20,7 @@ ATLAS = 128  # px; side of a body's texture
 CELL = 16  # px; side of a palette cell, in the atlas' bottom rows
 WOOD_ROWS = 96  # px; the rest of the atlas is wood
 WOOD_SPAN = 1.0  # m of wood across the atlas
+PART_MARK = "# part "  # begins a comment of an OBJ file: the part that the faces below it belong to
 PALETTE = {
     "white": (235, 236, 238),
     "silver": (196, 199, 204),
@@ -70,6 +71,7 @@ class Solid:
     box: tuple[Vector, Vector, Vector] | None = None
     solid: bool = True  # whether things bump into it
     seen: bool = True  # whether cameras see it
+    part: str = ""  # of its link, such as "handle"; for segmentation
 
 
 def box(
@@ -88,6 +90,11 @@ def box(
     faces = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))
     exact = (tuple(map(float, half)), tuple(map(float, at)), rpy)
     return Solid(points, faces, material, exact, solid, seen)  # type: ignore[arg-type]
+
+
+def named(part: str, *solids: Solid) -> tuple[Solid, ...]:
+    """The solids as a part of their link that segmentation tells apart."""
+    return tuple(replace(solid, part=part) for solid in solids)
 
 
 def between(low: Sequence[float], high: Sequence[float], material: str = "white", *, seen: bool = True) -> Solid:
@@ -238,8 +245,11 @@ def _origin(at: Iterable[float] = (0, 0, 0), rpy: Iterable[float] = (0, 0, 0)) -
 
 def _obj(solids: Sequence[Solid], materials: str) -> str:
     """Triangles with flat normals and places in the atlas."""
-    lines, count = [f"mtllib {materials}", "usemtl atlas"], 0
+    lines, count, part = [f"mtllib {materials}", "usemtl atlas"], 0, ""
     for solid in solids:
+        if solid.part != part:
+            part = solid.part
+            lines.append(f"{PART_MARK}{part}")
         for loop in solid.faces:
             corners = solid.points[list(loop)]
             normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])

@@ -9,7 +9,7 @@ import numpy as np
 from envs.rlbench.sight import Hold, Thing
 from envs.rlbench.situation import Situation, pointing
 from envs.rlbench.task import Place, Words
-from envs.tabletop.solids import Joint, Link, between
+from envs.tabletop.solids import Joint, Link, between, named
 
 DRAWERS = ("bottom", "middle", "top")  # by variation
 DEPTH, WIDTH = 0.24, 0.28  # m; the front is at -x
@@ -39,11 +39,16 @@ def _drawer(number: int) -> Link:
             between((front, -side, low + 0.008), (back, -side + 0.008, high - 0.02), "cream"),
             between((front, side - 0.008, low + 0.008), (back, side, high - 0.02), "cream"),
             between((back - 0.008, -side + 0.008, low + 0.008), (back, side - 0.008, high - 0.02), "cream"),
-            between((front - STICKS_OUT, -0.005, middle - 0.008), (front - BOARD, 0.005, middle + 0.008), "graphite"),
-            between(
-                (front - STICKS_OUT - KNOB, -KNOB, middle - 0.024),
-                (front - STICKS_OUT + KNOB, KNOB, middle + 0.024),
-                "graphite",
+            *named(
+                "knob",
+                between(
+                    (front - STICKS_OUT, -0.005, middle - 0.008), (front - BOARD, 0.005, middle + 0.008), "graphite"
+                ),
+                between(
+                    (front - STICKS_OUT - KNOB, -KNOB, middle - 0.024),
+                    (front - STICKS_OUT + KNOB, KNOB, middle + 0.024),
+                    "graphite",
+                ),
             ),
         ),
         Joint(joint_of(number), "chest", "prismatic", axis=(-1, 0, 0), limits=(0.0, TRAVEL)),

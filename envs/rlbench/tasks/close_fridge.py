@@ -11,7 +11,7 @@ from envs.rlbench.sight import Condition, Hold, JointChange, Thing
 from envs.rlbench.situation import Situation
 from envs.rlbench.task import Place, Script, Stage, Task, Words
 from envs.rlbench.tasks._doors import push_door
-from envs.tabletop.solids import Joint, Link, Solid, between, tube
+from envs.tabletop.solids import Joint, Link, Solid, between, named, tube
 
 DEPTH, WIDTH, HEIGHT = 0.22, 0.27, 0.44  # m; the front is at -x, the hinges at its +y end
 SPLIT = 0.20  # m; where the lower door ends and the upper one begins
@@ -28,8 +28,8 @@ def _casing() -> Link:
         for z in (0.11, 0.31)
     ]
     food = (
-        tube((0.02, -0.05, SPLIT + 0.01), (0.02, -0.05, SPLIT + 0.09), 0.022, material="green"),
-        between((0.0, 0.02, SPLIT + 0.01), (0.06, 0.09, SPLIT + 0.06), "brass"),
+        *named("bottle", tube((0.02, -0.05, SPLIT + 0.01), (0.02, -0.05, SPLIT + 0.09), 0.022, material="green")),
+        *named("parcel", between((0.0, 0.02, SPLIT + 0.01), (0.06, 0.09, SPLIT + 0.06), "brass")),
     )
     return Link(
         "fridge",
@@ -55,10 +55,13 @@ def _door(name: str, low: float, high: float) -> Link:
     solids: list[Solid] = [
         between((-THICK, end, low), (0, -0.003, high), "white"),
         between((-0.002, end + 0.03, low + 0.02), (0.004, -0.03, high - 0.02), "cream"),
+    ]
+    handle = [
         between((-THICK - 0.030, end + 0.014, middle - 0.06), (-THICK - 0.018, end + 0.028, middle + 0.06), "graphite"),
     ]
     for z in (middle - 0.06, middle + 0.045):
-        solids.append(between((-THICK - 0.018, end + 0.014, z), (-THICK, end + 0.028, z + 0.015), "graphite"))
+        handle.append(between((-THICK - 0.018, end + 0.014, z), (-THICK, end + 0.028, z + 0.015), "graphite"))
+    solids += named("handle", *handle)
     return Link(
         f"{name}_door",
         tuple(solids),

@@ -11,7 +11,7 @@ from envs.rlbench.sight import Condition, Hold, JointChange, Thing
 from envs.rlbench.situation import DOWN, Situation, pointing
 from envs.rlbench.task import Place, Script, Stage, Task, Words
 from envs.rlbench.tasks._lids import swing_lid
-from envs.tabletop.solids import Joint, Link, between
+from envs.tabletop.solids import Joint, Link, between, named
 
 LENGTH, WIDTH, BODY, LID = 0.17, 0.24, 0.018, 0.009  # m; along x, along y, and the two parts' thickness
 OPEN = 1.95  # rad
@@ -27,15 +27,15 @@ def _links() -> tuple[Link, Link]:
         "laptop",
         (
             between((-x, -y, 0), (x, y, BODY), "graphite"),
-            between((-x + 0.012, -0.04, BODY), (-0.03, 0.04, BODY + 0.001), "silver"),
-            *keys,
+            *named("touchpad", between((-x + 0.012, -0.04, BODY), (-0.03, 0.04, BODY + 0.001), "silver")),
+            *named("keys", *keys),
         ),
     )
     lid = Link(
         "laptop_lid",
         (
             between((-LENGTH, -y, 0), (0, y, LID), "silver"),
-            between((-LENGTH + 0.012, -y + 0.012, -0.001), (-0.012, y - 0.012, 0), "blue"),
+            *named("screen", between((-LENGTH + 0.012, -y + 0.012, -0.001), (-0.012, y - 0.012, 0), "blue")),
         ),
         Joint("lid_joint", "laptop", "revolute", at=(x, 0, BODY + 0.002), axis=(0, 1, 0), limits=(0.0, OPEN)),
         mass=0.25,

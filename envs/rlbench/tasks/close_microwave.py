@@ -11,7 +11,7 @@ from envs.rlbench.sight import Condition, Hold, JointChange, Thing
 from envs.rlbench.situation import Situation
 from envs.rlbench.task import Place, Script, Stage, Task, Words
 from envs.rlbench.tasks._doors import push_door
-from envs.tabletop.solids import Joint, Link, between, tube
+from envs.tabletop.solids import Joint, Link, between, named, tube
 
 DEPTH, WIDTH, HEIGHT = 0.26, 0.36, 0.23  # m; the front is at -x, the hinge at its +y end
 WALL, THICK, PANEL = 0.015, 0.022, 0.085  # m; walls, door, panel with the knobs
@@ -33,9 +33,9 @@ def _casing() -> Link:
             between((FRONT, HINGE - WALL, low + WALL), (-FRONT - WALL, HINGE, high - WALL), "silver"),
             between((FRONT, -HINGE, low + WALL), (-FRONT - WALL, inner, high - WALL), "silver"),
             between((FRONT - 0.004, -HINGE + 0.01, low + 0.02), (FRONT, inner - 0.01, high - 0.02), "black"),
-            tube((FRONT - 0.02, -0.135, 0.075), (FRONT - 0.004, -0.135, 0.075), 0.02, material="white"),
-            tube((FRONT - 0.02, -0.135, 0.145), (FRONT - 0.004, -0.135, 0.145), 0.02, material="white"),
-            tube((0.0, 0.04, low + WALL), (0.0, 0.04, low + WALL + 0.006), 0.095, sides=12, material="white"),
+            *named("lower knob", tube((FRONT - 0.02, -0.135, 0.075), (FRONT - 0.004, -0.135, 0.075), 0.02)),
+            *named("upper knob", tube((FRONT - 0.02, -0.135, 0.145), (FRONT - 0.004, -0.135, 0.145), 0.02)),
+            *named("plate", tube((0.0, 0.04, low + WALL), (0.0, 0.04, low + WALL + 0.006), 0.095, sides=12)),
             *feet,
         ),
     )
@@ -50,11 +50,16 @@ def _door() -> Link:
             between((-THICK, -DOOR + 0.003, low), (0, -0.003, high), "white"),
             between((-THICK - 0.002, -DOOR + 0.06, low + 0.04), (-THICK, -0.04, high - 0.04), "black", seen=True),
             between((-0.001, -DOOR + 0.06, low + 0.04), (0.002, -0.04, high - 0.04), "graphite"),
-            between(
-                (-THICK - 0.030, -DOOR + 0.018, low + 0.03), (-THICK - 0.018, -DOOR + 0.034, high - 0.03), "graphite"
+            *named(
+                "handle",
+                between(
+                    (-THICK - 0.030, -DOOR + 0.018, low + 0.03),
+                    (-THICK - 0.018, -DOOR + 0.034, high - 0.03),
+                    "graphite",
+                ),
+                between((-THICK - 0.018, -DOOR + 0.018, high - 0.05), (-THICK, -DOOR + 0.034, high - 0.03), "graphite"),
+                between((-THICK - 0.018, -DOOR + 0.018, low + 0.03), (-THICK, -DOOR + 0.034, low + 0.05), "graphite"),
             ),
-            between((-THICK - 0.018, -DOOR + 0.018, high - 0.05), (-THICK, -DOOR + 0.034, high - 0.03), "graphite"),
-            between((-THICK - 0.018, -DOOR + 0.018, low + 0.03), (-THICK, -DOOR + 0.034, low + 0.05), "graphite"),
         ),
         Joint(
             "microwave_door_joint", "microwave", "revolute", at=(FRONT, HINGE, 0), axis=(0, 0, -1), limits=(0.0, 1.9)

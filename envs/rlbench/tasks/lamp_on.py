@@ -9,7 +9,7 @@ from envs.rlbench.sight import Condition, Hold, JointChange, Thing
 from envs.rlbench.situation import DOWN, Situation, pointing
 from envs.rlbench.task import COLOURS, Place, Script, Stage, Task, Words
 from envs.rlbench.tasks._buttons import button_cap, press
-from envs.tabletop.solids import Joint, Link, Vector, ball, between, tube
+from envs.tabletop.solids import Joint, Link, Vector, ball, between, named, tube
 
 FOOT = 0.025  # m; its height
 STALK, BULB = 0.075, 0.185  # m; x of the stalk, height of the bulb's middle
@@ -41,8 +41,11 @@ class LampOn(Task):
         lamp = Link(
             "lamp",
             (
-                between((-0.13, -0.05, 0), (0.12, 0.05, FOOT - 0.006), "graphite"),
-                between((-0.125, -0.045, FOOT - 0.006), (0.115, 0.045, FOOT), "graphite"),
+                *named(
+                    "foot",
+                    between((-0.13, -0.05, 0), (0.12, 0.05, FOOT - 0.006), "graphite"),
+                    between((-0.125, -0.045, FOOT - 0.006), (0.115, 0.045, FOOT), "graphite"),
+                ),
                 tube((STALK, 0, FOOT), (STALK, 0, BULB - 0.045), 0.010, material="brass"),
                 tube((STALK, 0, BULB - 0.05), (STALK, 0, BULB - 0.025), 0.014, 0.022, material="brass"),
             ),

@@ -11,7 +11,7 @@ from envs.rlbench.sight import Condition, Hold, JointChange, Thing
 from envs.rlbench.situation import DOWN, Situation, pointing
 from envs.rlbench.task import Place, Script, Stage, Task, Words
 from envs.rlbench.tasks._lids import swing_lid
-from envs.tabletop.solids import Joint, Link, between, loft
+from envs.tabletop.solids import Joint, Link, between, loft, named
 
 RIM, HINGE = 0.16, 0.075  # m; height of the bowl's rim, x of the hinge behind it; the bowl's front is at -x
 SEAT, THICK, WIDE = 0.20, 0.014, 0.17  # m; the seat's length, thickness and width
@@ -42,8 +42,11 @@ def _links() -> tuple[Link, Link]:
                 "blue",
             ),
             between((back, -0.05, 0.0), (TANK[0], 0.05, RIM - 0.01), "white"),
-            between((TANK[0], -0.10, 0.08), (TANK[1], 0.10, TANK[2] - 0.015), "white"),
-            between((TANK[0] - 0.006, -0.106, TANK[2] - 0.015), (TANK[1] + 0.006, 0.106, TANK[2]), "silver"),
+            *named(
+                "tank",
+                between((TANK[0], -0.10, 0.08), (TANK[1], 0.10, TANK[2] - 0.015), "white"),
+                between((TANK[0] - 0.006, -0.106, TANK[2] - 0.015), (TANK[1] + 0.006, 0.106, TANK[2]), "silver"),
+            ),
             between((TANK[0], -0.05, 0.0), (TANK[1] - 0.02, 0.05, 0.08), "white"),
         ),
     )

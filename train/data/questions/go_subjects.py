@@ -1,0 +1,206 @@
+"""What can be asked for on a board: stones of a place, chains with few liberties, captures, cut points, areas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from envs.go.coords import point_to_gtp
+from envs.go.facts import BLACK, WHITE, Chain
+from envs.go.rules import opponent
+from train.data.questions.go_boards import Board
+from train.data.questions.splits import Draw, combination_name
+from train.data.questions.subjects import Subject
+
+COLOURS = {"black": BLACK, "white": WHITE}
+CORNERS = ("upper left", "upper right", "lower left", "lower right")
+EDGES = ("left", "right", "top", "bottom")
+STONES, POINTS = "stones", "points"  # what a mask shows: stones, or the squares of points
+Target = tuple[str, tuple[str, tuple[int, ...]]]
+
+
+def player(colour: int) -> str:
+    """What the side is called."""
+    return "Black" if colour == BLACK else "White"
+
+
+def adjective(colour: int) -> str:
+    """What its stones are called."""
+    return player(colour).lower()
+
+
+def stones(board: Board, points: Iterable[int]) -> list[Target]:
+    """Single stones as targets."""
+    return [(board.name(point), (STONES, (point,))) for point in points]
+
+
+def points(board: Board, places: Iterable[int]) -> list[Target]:
+    """Single points as targets."""
+    return [(board.name(point), (POINTS, (point,))) for point in places]
+
+
+def groups(board: Board, chains: Iterable[Chain]) -> list[Target]:
+    """Chains as targets, called after their first stone."""
+    return [(f"the group at {board.name(chain.points[0])}", (STONES, chain.points)) for chain in chains]
+
+
+def _colour_and(kind: str, draw: Draw, values: Iterable[str] = ()) -> tuple[str, ...] | None:
+    """A colour, and one of the values where there are some, as this split may combine them."""
+    options = [(colour, *([value] if value else [])) for colour in COLOURS for value in (tuple(values) or ("",))]
+    return draw.combination(kind, options)
+
+
+def _stones_at(board: Board, kind: str, values: tuple[str, ...], where: str, inside: Callable[[int], bool]) -> Subject:
+    colour = COLOURS.get(values[0])
+    wanted = (BLACK, WHITE) if colour is None else (colour,)
+    there = [point for point, stone in enumerate(board.facts.board) if stone in wanted and inside(point)]
+    what = f"{values[0]} stone" if colour else "stone"
+    return Subject(kind, f"{what} {where}", f"{what}s {where}", stones(board, there), combination_name(kind, values))
+
+
+def of_colour(board: Board, draw: Draw) -> Subject:
+    """All stones of a colour."""
+    return _stones_at(board, "stones", (draw.one(tuple(COLOURS)),), "on the board", lambda point: True)
+
+
+def in_row(board: Board, draw: Draw) -> Subject | None:
+    """The stones of a row, rows counted from below as in GTP."""
+    rows = [str(row + 1) for row in range(board.size)]
+    drawn = draw.combination("row", [(who, row) for who in (*COLOURS, "any") for row in rows])
+    if drawn is None:
+        return None
+    row = board.size - int(drawn[1])
+    return _stones_at(board, "row", drawn, f"on row {drawn[1]}", lambda point: point // board.size == row)
+
+
+def in_column(board: Board, draw: Draw) -> Subject | None:
+    """The stones of a column."""
+    letters = [point_to_gtp(column, board.size)[0] for column in range(board.size)]
+    drawn = draw.combination("column", [(who, letter) for who in (*COLOURS, "any") for letter in letters])
+    if drawn is None:
+        return None
+    column = letters.index(drawn[1])
+    return _stones_at(board, "column", drawn, f"in column {drawn[1]}", lambda point: point % board.size == column)
+
+
+def in_corner(board: Board, draw: Draw) -> Subject | None:
+    """The stones of a corner, a third of the board wide and high."""
+    drawn = draw.combination("corner", [(who, corner) for who in (*COLOURS, "any") for corner in CORNERS])
+    if drawn is None:
+        return None
+    size, side = board.size, board.size // 3
+    upper, left = "upper" in drawn[1], "left" in drawn[1]
+
+    def inside(point: int) -> bool:
+        row, column = divmod(point, size)
+        return (row < side if upper else row >= size - side) and (column < side if left else column >= size - side)
+
+    return _stones_at(board, "corner", drawn, f"in the {drawn[1]} corner", inside)
+
+
+def on_edge(board: Board, draw: Draw) -> Subject | None:
+    """The stones on the outermost line of a side."""
+    drawn = draw.combination("edge", [(who, edge) for who in (*COLOURS, "any") for edge in EDGES])
+    if drawn is None:
+        return None
+    size, last = board.size, board.size - 1
+    tests = {
+        "left": lambda point: point % size == 0,
+        "right": lambda point: point % size == last,
+        "top": lambda point: point < size,
+        "bottom": lambda point: point >= size * last,
+    }
+    return _stones_at(board, "edge", drawn, f"on the {drawn[1]} edge", tests[drawn[1]])
+
+
+def atari_groups(board: Board, draw: Draw) -> Subject:
+    """Chains with one liberty."""
+    colour = draw.one((BLACK, WHITE))
+    found = [chain for chain in board.facts.chains if chain.colour == colour and len(chain.liberties) == 1]
+    word = adjective(colour)
+    return Subject("atari", f"{word} group in atari", f"{word} groups in atari", groups(board, found))
+
+
+def atari_stones(board: Board, draw: Draw) -> Subject:
+    """The stones of chains with one liberty."""
+    colour = draw.one((BLACK, WHITE))
+    chains = [chain for chain in board.facts.chains if chain.colour == colour and len(chain.liberties) == 1]
+    found = sorted(point for chain in chains for point in chain.points)
+    word = adjective(colour)
+    return Subject("atari", f"{word} stone in atari", f"{word} stones in atari", stones(board, found))
+
+
+def with_liberties(board: Board, draw: Draw) -> Subject | None:
+    """Chains with so many liberties."""
+    drawn = _colour_and("liberties", draw, "23456")
+    if drawn is None:
+        return None
+    chains = board.facts.chains
+    found = [c for c in chains if c.colour == COLOURS[drawn[0]] and len(c.liberties) == int(drawn[1])]
+    what, has = f"{drawn[0]} group", f"with {drawn[1]} liberties"
+    combined = combination_name("liberties", drawn)
+    return Subject("liberties", f"{what} {has}", f"{what}s {has}", groups(board, found), combined)
+
+
+def capturable(board: Board, draw: Draw) -> Subject:
+    """Chains that the opponent may take with one move."""
+    taker = draw.one((BLACK, WHITE))
+    facts = board.facts
+    taken = {chain for point in facts.capturing_points(taker) for chain in facts.captures(point, taker) or ()}
+    what, by = f"{adjective(opponent(taker))} group", f"that {player(taker)} can capture"
+    ordered = [chain for chain in facts.chains if chain in taken]
+    return Subject("capturable", f"{what} {by}", f"{what}s {by}", groups(board, ordered))
+
+
+def capturing(board: Board, draw: Draw) -> Subject:
+    """Points at which a colour takes something."""
+    taker = draw.one((BLACK, WHITE))
+    what = f"where {player(taker)} captures something"
+    found = points(board, board.facts.capturing_points(taker))
+    return Subject("capturing points", f"point {what}", f"points {what}", found)
+
+
+def cut_points(board: Board, draw: Draw) -> Subject | None:
+    """Points between chains of a colour."""
+    drawn = _colour_and("cut points", draw)
+    if drawn is None:
+        return None
+    what = f"between {drawn[0]} groups"
+    found = points(board, board.facts.cut_points(COLOURS[drawn[0]]))
+    combined = combination_name("cut points", drawn)
+    return Subject("cut points", f"cut point {what}", f"cut points {what}", found, combined)
+
+
+def areas(board: Board, draw: Draw) -> Subject:
+    """The connected pieces of a colour's territory."""
+    colour = draw.one((BLACK, WHITE))
+    regions = [region for region in board.facts.regions if region.owner == colour]
+    found = [(f"the area at {board.name(region.points[0])}", (POINTS, region.points)) for region in regions]
+    what = f"that {player(colour)} surrounds"
+    return Subject("areas", f"area {what}", f"areas {what}", found)
+
+
+def liberties_of(board: Board, draw: Draw) -> Subject | None:
+    """The liberties of one chain."""
+    if not board.facts.chains:
+        return None
+    chain = draw.one(board.facts.chains)
+    what = f"of the group at {board.name(draw.one(chain.points))}"
+    return Subject("liberty points", f"liberty {what}", f"liberties {what}", points(board, chain.liberties))
+
+
+# Each with how often it is drawn.
+SUBJECTS: tuple[tuple[Callable[[Board, Draw], Subject | None], float], ...] = (
+    (of_colour, 2),
+    (in_row, 3),
+    (in_column, 3),
+    (in_corner, 3),
+    (on_edge, 2),
+    (atari_groups, 2),
+    (atari_stones, 2),
+    (with_liberties, 3),
+    (capturable, 2),
+    (capturing, 2),
+    (cut_points, 2),
+    (areas, 2),
+    (liberties_of, 2),
+)

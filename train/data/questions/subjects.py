@@ -1,0 +1,110 @@
+"""What Go boards and tabletops are asked in the same way: to show, to count, and whether there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from train.data.questions.question import MAX_TARGETS, enumeration, marked
+from train.data.questions.splits import Draw
+
+
+@dataclass(frozen=True)
+class Made:
+    """A question in words. targets: each one's name and what its mask is made of, in the order of the slots."""
+
+    family: str
+    question: str
+    answer: str
+    targets: tuple[tuple[str, Any], ...] = ()
+    combination: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What may be asked for: things of one kind that satisfy a condition, such as the white stones in atari.
+
+    targets: as in `Made`, in reading order.
+    """
+
+    kind: str
+    singular: str
+    plural: str
+    targets: Sequence[tuple[str, Any]]
+    combination: str = ""
+
+
+_SHOW = (
+    "Where are the {many}?",
+    "Which are the {many}?",
+    "Show me the {many}.",
+    "Point out all {many}.",
+    "Mark every {one}.",
+    "Find the {many}.",
+    "Can you show all the {many}?",
+    "I am looking for the {many}.",
+)
+_COUNT = (
+    "How many {many} are there?",
+    "Count the {many}.",
+    "What is the number of {many}?",
+    "Tell me how many {many} you see.",
+)
+_ANY = (
+    "Are there any {many}?",
+    "Is there {a_one}?",
+    "Do you see any {many}?",
+    "Is there at least one {one}?",
+)
+
+
+def listing(singular: str, plural: str, names: Sequence[str]) -> str:
+    """The answer that names all of them."""
+    if not names:
+        return f"There are no {plural}."
+    if len(names) == 1:
+        return f"The only {singular} is {marked(names[0])}."
+    return f"The {plural} are {enumeration([marked(name) for name in names])}."
+
+
+def show(subject: Subject, draw: Draw) -> Made | None:
+    """Ask for all of them; None where they are more than an answer can hold."""
+    if len(subject.targets) > MAX_TARGETS:
+        return None
+    answer = listing(subject.singular, subject.plural, [name for name, _ in subject.targets])
+    return Made(subject.kind, _worded(_SHOW, subject, draw), answer, tuple(subject.targets), subject.combination)
+
+
+def count(subject: Subject, draw: Draw) -> Made | None:
+    """Ask how many there are."""
+    number = len(subject.targets)
+    if number > MAX_TARGETS:
+        return None
+    there = f"There is 1 {subject.singular}." if number == 1 else f"There are {number} {subject.plural}."
+    return Made("count", _worded(_COUNT, subject, draw), there, combination=subject.combination)
+
+
+def is_any(subject: Subject, draw: Draw) -> Made:
+    """Ask whether there are any."""
+    answer = (
+        f"Yes, there is {with_article(subject.singular)}." if subject.targets else f"No, there are no {subject.plural}."
+    )
+    return Made("any", _worded(_ANY, subject, draw), answer, combination=subject.combination)
+
+
+def ask(subject: Subject | None, draw: Draw, kinds: str) -> Made | None:
+    """One of the three, as drawn; kinds: their letters, as often as they are likely: s(how), c(ount), a(ny)."""
+    if subject is None:
+        return None
+    return {"s": show, "c": count, "a": is_any}[draw.one(kinds)](subject, draw)
+
+
+def _worded(templates: Sequence[str], subject: Subject, draw: Draw) -> str:
+    one = subject.singular
+    return draw.one(templates).format(one=one, a_one=with_article(one), many=subject.plural)
+
+
+def with_article(noun: str) -> str:
+    """ "a stone", "an area"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

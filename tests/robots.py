@@ -71,10 +71,15 @@ def tiny_robot(folder: Path, seed: int = 0, world: str = "calvin") -> Path:
 
 
 class ToySimulation:
-    """A point that actions move; its pictures show where it is, and a task is solved a good way left or right."""
+    """A point that actions move; its pictures show where it is, and a task is solved a good way left or right.
+
+    Which of the two it goes is drawn for each task of an episode: how far, the actions say. So an untrained agent, which
+    may do anything, solves some tasks and fails at others.
+    """
 
     def __init__(self) -> None:
         self.place, self.task, self.begun, self.drawn = np.zeros(7), "", np.zeros(7), 0
+        self.ways, self.way = list[int](), 0
 
     trouble: str | None = None
     failed = False
@@ -86,10 +91,10 @@ class ToySimulation:
     def reset(self, start: Mapping[str, Any]) -> None:
         if start["broken"]:
             raise ZeroDivisionError("a bug")
-        self.place = np.asarray(start["place"], float)
+        self.place, self.ways = np.asarray(start["place"], float), list(start["ways"])
 
     def begin(self, task: str) -> None:
-        self.task, self.begun = task, self.place.copy()
+        self.task, self.begun, self.way = task, self.place.copy(), self.ways.pop(0)
 
     def pictures(self) -> dict[str, np.ndarray]:
         self.drawn += 1
@@ -97,7 +102,7 @@ class ToySimulation:
         return {"static": np.tile(colour, (20, 20, 1)), "gripper": np.tile(colour[::-1], (12, 12, 1))}
 
     def step(self, action: np.ndarray) -> bool:
-        self.place = self.place + action
+        self.place = self.place + [self.way * (0.1 + abs(action[0])), *action[1:]]
         way = (self.place - self.begun)[0] * {"left": -1, "right": 1}.get(self.task, 0)
         return bool(way > 0.5)
 
@@ -135,7 +140,8 @@ class ToyBenchmark:
 
     def _start(self, number: int) -> dict[str, Any]:
         random = np.random.default_rng([self.seed, number])
-        return {"place": random.normal(size=7).round(3).tolist(), "broken": self.broken}
+        place, ways = random.normal(size=7).round(3).tolist(), random.choice([-1, 1], 2).tolist()
+        return {"place": place, "ways": ways, "broken": self.broken}
 
     def group(self, task: str) -> str:
         return "move"

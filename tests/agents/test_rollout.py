@@ -213,7 +213,7 @@ def test_chains_go_on_until_the_first_failure(robot: str, capsys: pytest.Capture
     words = ["--checkpoint", robot, *ALONE, "--chains", "--temperature", "1", "--episodes", "8", "--out", "out"]
     assert toy_rollout(words) == 0
     results = read_results(Path("out/episodes.jsonl")).values()
-    assert {result.solved > 0 for result in results} == {False, True}
+    assert {result.solved for result in results} == {0, 1, 2}
     assert all(len(result.steps) == min(2, result.solved + 1) for result in results)
     said = capsys.readouterr().out
     assert "1 in a row" in said and "mean length" in said and "Somebody" not in said

@@ -63,7 +63,7 @@ def test_filming_changes_nothing(replan: int, tmp_path: Path) -> None:
 
 def test_what_was_imagined_stands_beside_its_step(agent: RobotAgent, tmp_path: Path) -> None:
     """A plan at step 0 of an agent that looks every third step imagines step 3."""
-    episode = Episode("never", ("stay",), ("go left",), {"place": [0.0] * 7, "broken": False}, 0)
+    episode = Episode("never", ("stay",), ("go left",), {"place": [0.0] * 7, "ways": [1, 1], "broken": False}, 0)
     film = Film(tmp_path / "film", agent.model.canvas, hz=10, ahead=STEPS)
     plans: list[np.ndarray] = []
     think = agent.think
@@ -109,8 +109,8 @@ def test_a_film_that_is_cut_off_is_no_film(agent: RobotAgent, tmp_path: Path, mo
     monkeypatch.setattr("imageio_ffmpeg.count_frames_and_secs", lambda path: (2, 0.2))  # as on a full disk
     with pytest.raises(UserError, match="2 of 14 frames are in the file"):
         with Film(tmp_path / "film", agent.model.canvas, hz=10, ahead=STEPS) as film:
-            roll_out(ToySimulation(), agent, Episode("k", ("stay",), ("go left",), {"place": [0] * 7, "broken": 0}, 0),
-                     2, film)  # fmt: skip
+            start = {"place": [0] * 7, "ways": [1], "broken": 0}
+            roll_out(ToySimulation(), agent, Episode("k", ("stay",), ("go left",), start, 0), 2, film)
     assert not list(tmp_path.iterdir())
 
 

@@ -73,8 +73,8 @@ def tiny_robot(folder: Path, seed: int = 0, world: str = "calvin") -> Path:
 class ToySimulation:
     """A point that actions move; its pictures show where it is, and a task is solved a good way left or right.
 
-    Which of the two it goes is drawn for each task of an episode: how far, the actions say. So an untrained agent, which
-    may do anything, solves some tasks and fails at others.
+    Which of the two it goes is drawn for each task of an episode; how far, the actions say. So an untrained agent,
+    which may do anything, solves some tasks and fails others.
     """
 
     def __init__(self) -> None:

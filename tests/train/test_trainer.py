@@ -121,7 +121,7 @@ def test_without_running_average(tmp_path: Path) -> None:
 
 def test_says_what_it_will_cost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="train"):
-        train(tmp_path / "run", accumulate=2)
+        train(tmp_path / "run", accumulate=2, precision="fp32")
     text = caplog.text
     for part in ("65 parameters", "16 samples = 48 tokens per step", "1 x cpu", "fp32", "ends after 12 steps", "ETA"):
         assert part in text

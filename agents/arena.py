@@ -26,7 +26,7 @@ import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
 
-from agents.commands import Parser
+from agents.commands import Parser, run_command
 from agents.contestants import HELP, Contestant, parse_contestants
 from agents.standings import Outcome, Standings, append_outcome, read_outcomes
 from envs.errors import UserError
@@ -361,7 +361,8 @@ def show(arena: Arena, names: Sequence[str], anchor: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the arena; returns the exit status: 0, 2 after a mistake of the user, 130 after Ctrl-C."""
-    try:
+
+    def body() -> None:
         options = parse(arguments)
         contestants = parse_contestants(options.players)
         names = [contestant.name for contestant in contestants]
@@ -374,13 +375,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for contestant in contestants:
                 contestant.check(arena.size)
             show(arena, names, anchor)
-    except UserError as error:
-        print(f"arena: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on.", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command("arena", body)
 
 
 if __name__ == "__main__":

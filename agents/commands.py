@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +19,19 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
+
+
+def run_command(program: str, body: Callable[[], None]) -> int:
+    """Run a command that can go on; returns its exit status: 0, 2 after a mistake of the user, 130 after Ctrl-C."""
+    try:
+        body()
+    except UserError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on.", file=sys.stderr)
+        return 130
+    return 0
 
 
 def machine() -> dict[str, Any]:

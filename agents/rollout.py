@@ -25,7 +25,7 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from agents import rollout_calvin, rollout_rlbench
-from agents.commands import Parser, machine
+from agents.commands import Parser, machine, run_command
 from agents.rollout_episodes import Benchmark, Job, Result, RolloutSettings, Runner, sentences_of
 from agents.rollout_films import is_complete, load_imageio, remove_partials
 from agents.rollout_folder import RESULTS, RolloutFolder, weights_of
@@ -270,19 +270,15 @@ def _cores() -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the rollout; returns the exit status: 0, 2 after a mistake of the user, 130 after Ctrl-C."""
-    try:
+
+    def body() -> None:
         options = parse(arguments)
         benchmark = BENCHMARKS[options.benchmark].make_benchmark(options)
         with closing(Rollout(options, benchmark)) as rollout:
             rollout.open()
             show(rollout)
-    except UserError as error:
-        print(f"rollout: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on.", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command("rollout", body)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from agents.checkpoint_config import checkpoint_settings, robot_world
-from agents.commands import Parser
+from agents.commands import Parser, run_command
 from envs.errors import UserError
 from envs.files import free_bytes, replace_bytes
 from envs.tabletop.dataset_files import SPLITS
@@ -288,18 +288,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record; returns the exit status: 0, 2 after a mistake of the user, 130 after Ctrl-C."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the workers are what runs side by side
-    try:
+
+    def body() -> None:
         options = parse(arguments)
         with Recording(options) as recording:
             recording.check_room()
             show(recording, options.workers)
-    except UserError as error:
-        print(f"robot_episodes: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped; the same command goes on.", file=sys.stderr)
-        return 130
-    return 0
+
+    return run_command("robot_episodes", body)
 
 
 if __name__ == "__main__":

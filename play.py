@@ -23,7 +23,8 @@ from envs.errors import UserError
 from ui.options import calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
 
 if TYPE_CHECKING:
-    from agents.go_agent import GoAgent, GoModel
+    from agents.go_agent import GoAgent
+    from agents.go_model import GoModel
     from agents.players import BackgroundPlayer, Player
     from envs.go.gtp import GtpServer
     from ui.board_window import BoardWindow
@@ -87,7 +88,7 @@ def networks(checkpoint: Path) -> GoModel:
 
 @functools.lru_cache(maxsize=1)
 def _load_networks(checkpoint: Path) -> GoModel:
-    from agents.go_agent import load_go_model
+    from agents.go_model import load_go_model
 
     return load_go_model(checkpoint)
 

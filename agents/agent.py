@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.outlook import KOMI, Outlook
+
 Frame = NDArray[np.uint8]
 
 RESIGN = -2
@@ -49,6 +51,7 @@ class Thought:
         rejected: moves it wanted and could not have, in the order they were tried.
         confidence: probability of the chosen move in 0..1 (this is not a chance of winning).
         milliseconds: wall time spent on the decision.
+        outlook: how the game is expected to end, seen from the frame.
         note: one sentence for people, may be empty.
     """
 
@@ -60,6 +63,7 @@ class Thought:
     rejected: tuple[Rejection, ...] = ()
     confidence: float | None = None
     milliseconds: float = 0.0
+    outlook: Outlook | None = None
     note: str = ""
 
 
@@ -76,13 +80,16 @@ class Agent(Protocol):
 
     name: str
 
-    def decide(self, frame: Frame, *, legal: NDArray[np.bool_] | None = None, imagine: bool = True) -> Decision:
+    def decide(
+        self, frame: Frame, *, legal: NDArray[np.bool_] | None = None, imagine: bool = True, komi: float = KOMI
+    ) -> Decision:
         """Choose an action for the player whose turn the frame shows.
 
         Args:
             frame: uint8 `(S, S, 3)`.
             legal: bool `(N*N+1,)`, the actions allowed now; None allows all.
             imagine: False skips decoding the imagined frames (faster; `Thought.imagined` is then None).
+            komi: points White gets, which the frame does not show.
         """
         ...
 

@@ -14,19 +14,19 @@ from envs.errors import UserError
 from envs.go.engines import GtpEngine, engine_command, gnugo_command, katago_command, pachi_command
 
 if TYPE_CHECKING:
-    from agents.go_agent import GoModel
+    from agents.go_model import GoModel
     from agents.players import Player
 
 HELP = (
     "gnugo[,level=0..10], pachi[,seconds=S], katago[,model=FILE], random, a checkpoint folder"
-    "[,symmetries=8][,temperature=T][,reader=frames], or a GTP command line in quotes; NAME=... gives it a name"
+    "[,symmetries=8][,temperature=T][,reader=frames][,lookahead=N], or a GTP command line in quotes; NAME=... gives it a name"
 )
 _OPTIONS: dict[str, dict[str, type]] = {
     "gnugo": {"level": int},
     "pachi": {"seconds": float, "threads": int},
     "katago": {"model": str, "config": str},
     "random": {},
-    "checkpoint": {"symmetries": int, "temperature": float, "reader": str},
+    "checkpoint": {"symmetries": int, "temperature": float, "reader": str, "lookahead": int},
 }
 _NAMED = re.compile(r"([\w.+-]+)=(?!=)(.+)", re.DOTALL)
 
@@ -69,7 +69,7 @@ class Contestant:
     def model(self) -> GoModel:
         """The networks of a checkpoint, loaded once; they may be used from several threads."""
         if self._model is None:
-            from agents.go_agent import load_go_model
+            from agents.go_model import load_go_model
 
             self._model = load_go_model(self.target)
         return self._model

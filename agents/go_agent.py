@@ -3,135 +3,33 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from agents.agent import Candidate, Decision, Rejection, Thought
-from agents.checkpoint import CheckpointError, as_values, halved, load_checkpoint, load_into, save_checkpoint
-from agents.checkpoint_config import GO_AGENT
-from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, TokenizerConfig, WorldConfig
-from agents.videoworld.dynamics import LatentDynamicsModel
-from agents.videoworld.inverse_dynamics import InverseDynamics
-from agents.videoworld.sampling import GREEDY
-from agents.videoworld.tokenizer import FrameTokenizer
-from agents.videoworld.transformer import Encoded, VideoTransformer
-from agents.videoworld.world import VideoWorld
+from agents.go_model import READERS, GoModel, load_go_model
+from agents.lookahead import PARALLEL, Foreseen, Lookahead
+from agents.outlook import KOMI, Outlook
 from envs.errors import UserError
 from envs.go.batch import INVERSE_SYMMETRY, symmetry_table
-from envs.go.renderer import BoardGeometry, read_move, turn_frames
+from envs.go.renderer import BoardGeometry, read_board, turn_frames
+from envs.go.rules import BLACK
 
-READERS = ("codes", "frames")
 CANDIDATES = 10  # shown in a thought
-CODES_MEANT = 64  # likeliest codes whose meanings make up the move distribution in play
-CODES_READ = 1024  # likeliest codes among which the one that means a given move is sought
+MOST_LOOKAHEAD = 100_000
 VIEWS_POWER = 0.25  # of the mean that joins several views of a board
-FRAMES_READ = 16  # likeliest codes whose frames the frame reader looks at
-
-
-class GoModel(nn.Module):
-    """All networks behind a Go agent, and the frames they know."""
-
-    def __init__(
-        self,
-        tokenizer: FrameTokenizer,
-        dynamics: LatentDynamicsModel,
-        transformer: VideoTransformer,
-        inverse_dynamics: InverseDynamics,
-        geometry: BoardGeometry,
-    ) -> None:
-        super().__init__()
-        self.world = VideoWorld(tokenizer, transformer, dynamics)
-        self.inverse_dynamics = inverse_dynamics
-        self.geometry = geometry
-
-    @torch.inference_mode()
-    def code_logprobs(self, frames: Tensor) -> Tensor:
-        """Frames uint8 (B, S, S, 3) -> log probabilities of the coming change's code (B, code_size)."""
-        return self.world.predict(frames[:, None], with_frames=False).distribution[:, 0]
-
-    @torch.inference_mode()
-    def move_probabilities(self, frames: Tensor, reader: str = "codes", *, keep: int | None = CODES_MEANT) -> Tensor:
-        """Frames uint8 (B, S, S, 3) -> probabilities (B, N*N + 1) of the move that is played next.
-
-        reader "codes": the inverse dynamics say what each code means. "frames": no labels at all; the frames that
-        follow under the likeliest codes are drawn, and a move is where a stone appears in them.
-        keep: how many of the likeliest codes are asked for their meaning (None: all); drawn are FRAMES_READ at most.
-        """
-        if reader == "codes":
-            vectors = self.world.tokenizer.vectors(self.world.tokenizer.encode(frames)).flatten(1, 2)
-            return self.inverse_dynamics.move_distribution(self.code_logprobs(frames), vectors, keep)
-        encoded, codes = self.read(frames), self.world.config.codes
-        if codes:
-            scores, likeliest = self.logits(encoded).log_softmax(-1).topk(FRAMES_READ)
-            weights = scores.softmax(-1).double().cpu().numpy()  # (B, FRAMES_READ)
-            drawn = [self._follow(encoded, likeliest[:, i]) for i in range(FRAMES_READ)]
-        else:
-            weights = np.ones((len(frames), 1))
-            drawn = [self._follow(encoded, None)]
-        seen = frames.cpu().numpy()
-        moves = np.stack([read_move(seen, after.cpu().numpy(), self.geometry) for after in drawn], axis=1)
-        probabilities = np.zeros((len(frames), self.geometry.size**2 + 2))
-        # -1, no move, falls into the last column
-        np.add.at(probabilities, (np.arange(len(frames))[:, None], moves), weights)
-        return torch.from_numpy(probabilities[:, :-1]).float()
-
-    def read(self, frames: Tensor) -> Encoded:
-        """The transformer's state after one known frame a board."""
-        ids = self.world.tokenizer.encode(frames[:, None])
-        none = torch.zeros(len(frames), 0, self.world.config.codes, dtype=torch.long, device=frames.device)
-        return self.world.transformer.read(ids, none)
-
-    def logits(self, encoded: Encoded) -> Tensor:
-        """Code logits (B, code_size) after `read`."""
-        return self.world.sample_codes(replace(encoded), 1, GREEDY)[2][:, 0]
-
-    @torch.inference_mode()
-    def imagine_change(self, frames: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Frames uint8 (B, S, S, 3) -> the next moves int64 (B,), and the frames that follow them.
-
-        moves: those to imagine (default: the likeliest). Where none of the likelier codes means the move, -1 comes
-        back, and the frame that follows is that of the likeliest code.
-        """
-        encoded = self.read(frames)
-        logits = self.logits(encoded)
-        codes = logits.topk(min(CODES_READ, logits.shape[-1])).indices  # (B, CODES_READ)
-        head = self.inverse_dynamics
-        vectors = self.world.tokenizer.vectors(self.world.tokenizer.encode(frames)).flatten(1, 2)
-        meanings = head(codes, head.tokens_at(vectors, codes)).argmax(-1)  # (B, CODES_READ)
-        meant = meanings == (meanings[:, :1] if moves is None else moves[:, None])
-        first = meant.int().argmax(1)
-        rows = torch.arange(len(frames), device=frames.device)
-        found = torch.where(meant[rows, first], meanings[rows, first], -1)
-        return found, self._follow(encoded, codes[rows, first])
-
-    @torch.inference_mode()
-    def following(self, frames: Tensor, codes: Tensor) -> Tensor:
-        """The frames uint8 (B, S, S, 3) that follow `frames` under `codes` (B,), as the world model foresees them.
-
-        Of several codes, `codes` are the first; the others are the likeliest.
-        """
-        return self._follow(self.read(frames), codes)
-
-    def _follow(self, encoded: Encoded, codes: Tensor | None) -> Tensor:
-        """`following` after `read`, as often as one likes; None for a model without codes."""
-        encoded = replace(encoded)  # another future of the same past
-        if codes is None:
-            every = torch.zeros(len(encoded.hidden), 0, dtype=torch.long, device=encoded.hidden.device)
-        else:
-            every = self.world.complete_codes(encoded, 1, codes)
-        return self.world.tokenizer.decode(self.world.next_frame(encoded, 1, every)[:, None])[:, 0]
 
 
 class GoAgent:
-    """Plays either colour from frames. `legal` only crosses out moves the rules forbid; nothing is searched.
+    """Plays either colour from frames. `legal` only crosses out moves the rules forbid.
 
     Args:
         model: the networks.
+        lookahead: positions that are imagined beyond the frame before a move is chosen (`agents.lookahead`); 0 plays
+            the move that is foreseen. More than 0 needs a model with an outlook.
         temperature: 0 plays the likeliest move; 1 samples from the move distribution.
         symmetries: 1, or 8 to look at the board under all its symmetries (of the picture); see `join_views`.
         reader: "codes" (inverse dynamics) or "frames" (label-free, from imagined pixels).
@@ -146,6 +44,7 @@ class GoAgent:
         temperature: float = 0.0,
         symmetries: int = 1,
         reader: str = "codes",
+        lookahead: int = 0,
         seed: int = 0,
         name: str = "VideoWorld",
     ) -> None:
@@ -155,7 +54,11 @@ class GoAgent:
             raise UserError(f"symmetries is {symmetries}: give 1 or 8")
         if reader not in READERS:
             raise UserError(f"unknown reader {reader!r}: choose one of {', '.join(READERS)}")
-        self.model = model.eval()
+        if not 0 <= lookahead <= MOST_LOOKAHEAD:
+            raise UserError(f"lookahead is {lookahead}: give 0 to {MOST_LOOKAHEAD} positions")
+        if lookahead and not model.has_outlook:
+            raise UserError(f"{name} was trained without an outlook, so it cannot look ahead: give lookahead 0")
+        self.model, self.lookahead = model.eval(), lookahead
         self.temperature, self.symmetries, self.reader, self.name = temperature, symmetries, reader, name
         self._rng = np.random.default_rng(seed)
 
@@ -181,7 +84,9 @@ class GoAgent:
         moves = self.model.move_probabilities(torch.from_numpy(frames), self.reader).numpy()
         return join_views(moves, self.size)
 
-    def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
+    def decide(
+        self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, komi: float = KOMI
+    ) -> Decision:
         """Choose a move for the side whose turn the frame shows; see `agents.agent.Agent`."""
         start = time.perf_counter()
         size = self.geometry.frame_size
@@ -193,6 +98,10 @@ class GoAgent:
         if masked.sum() <= 0:
             masked = np.where(np.arange(len(wanted)) == len(wanted) - 1, 1.0, 0.0)  # nothing it wants is allowed: pass
         masked = masked / masked.sum()
+        foreseen = None
+        if self.lookahead:
+            foreseen = look_ahead(self.model, frame[None], masked[None], self.lookahead, komi)[0]
+            masked = visit_shares(foreseen, len(masked))
         action = self._choose(masked)
         order = np.argsort(-wanted, kind="stable")
         refused = [int(point) for point in order[: int(np.argmax(allowed[order]))] if wanted[point] > 0]
@@ -206,9 +115,15 @@ class GoAgent:
             rejected=tuple(Rejection(point) for point in refused[:CANDIDATES]),
             confidence=float(masked[action]),
             milliseconds=1000 * (time.perf_counter() - start),
-            note="",
+            outlook=foreseen.outlook if foreseen else self.outlook(frame, komi) if imagine else None,
         )
         return Decision(action, thought)
+
+    def outlook(self, frame: np.ndarray, komi: float = KOMI) -> Outlook | None:
+        """How the game on `frame` uint8 (S, S, 3) will end; None from a model that was trained without an outlook."""
+        if not self.model.has_outlook:
+            return None
+        return Outlook(self.model.owners(self.model.read(torch.from_numpy(frame[None])))[0].numpy(), komi)
 
     def _choose(self, probabilities: np.ndarray) -> int:
         if self.temperature == 0:
@@ -230,6 +145,39 @@ class GoAgent:
         return torch.cat([following, later]).numpy()
 
 
+def look_ahead(
+    model: GoModel,
+    frames: np.ndarray,
+    wanted: np.ndarray,
+    visits: int,
+    komi: float = KOMI,
+    *,
+    parallel: int = PARALLEL,
+) -> list[Foreseen]:
+    """Search on from frames uint8 (B, S, S, 3), for the side whose turn each shows.
+
+    wanted: float (B, N*N + 1), how likely each move is taken to be. A pass is only weighed where it is wanted most: the
+    outlook sees which stones are dead, but a count at once takes them for alive.
+    """
+    passing = wanted.argmax(1) == wanted.shape[1] - 1
+    priors = wanted.copy()
+    priors[~passing, -1] = 0
+    black = read_board(frames, model.geometry).to_move == BLACK
+    return Lookahead(model, komi).search(frames, black.tolist(), visits, priors=priors, parallel=parallel)
+
+
+def visit_shares(foreseen: Foreseen, moves: int) -> np.ndarray:
+    """How much each of `moves` moves was looked at, float64 (moves,) with sum 1.
+
+    Where two were looked at equally often, the one that came first by `Foreseen` has a hair more.
+    """
+    shares = np.zeros(moves)
+    shares[foreseen.moves] = foreseen.visits + np.linspace(1e-6, 0.0, len(foreseen.moves), endpoint=False)
+    if not shares.any():
+        shares[-1] = 1.0  # nothing can be imagined: pass
+    return shares / shares.sum()
+
+
 def join_views(moves: np.ndarray, size: int) -> np.ndarray:
     """Probabilities of moves (V, ..., N*N + 1) on one board seen under its first V symmetries -> (..., N*N + 1).
 
@@ -246,45 +194,3 @@ def join_views(moves: np.ndarray, size: int) -> np.ndarray:
         total[..., -1] += np.maximum(1.0 - view.sum(-1), 0.0) ** VIEWS_POWER
     joined = (total / len(moves)) ** (1 / VIEWS_POWER)
     return (joined / joined.sum(-1, keepdims=True))[..., :-1]
-
-
-def load_go_model(folder: str | Path) -> GoModel:
-    """The networks of a Go checkpoint folder, in eval mode on the CPU."""
-    checkpoint = load_checkpoint(folder)
-    config = checkpoint.config
-    if config.get("kind") != GO_AGENT:
-        raise CheckpointError(
-            f"{folder} holds a {config.get('kind', 'foreign')!r} checkpoint, not a Go agent; give another folder"
-        )
-    try:
-        tokenizer = FrameTokenizer(TokenizerConfig(**config["tokenizer"]))
-        dynamics = LatentDynamicsModel(DynamicsConfig(**config["dynamics"]))
-        transformer = VideoTransformer(WorldConfig(**config["world"]))
-        head = InverseDynamics(InverseDynamicsConfig(**config["inverse_dynamics"]))
-        geometry = BoardGeometry(**config["frames"])
-        if geometry.frame_size != tokenizer.config.frame_size:
-            raise ValueError(f"frames of {geometry.frame_size} px for a tokenizer of {tokenizer.config.frame_size} px")
-    except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{folder}/config.yaml does not describe a Go agent ({error}): copy the checkpoint anew"
-        ) from error
-    model = GoModel(tokenizer, dynamics, transformer, head, geometry)
-    load_into(model, checkpoint.tensors, source=folder)
-    return model.eval().requires_grad_(False)
-
-
-def save_go_model(
-    model: GoModel, folder: str | Path, *, metrics: dict[str, Any] | None = None, readme: str | None = None
-) -> Path:
-    """Write the checkpoint folder that `load_go_model` reads; the transformer's weights are stored as float16."""
-    parts = {
-        "tokenizer": model.world.tokenizer.config,
-        "dynamics": model.world.dynamics.config if model.world.dynamics is not None else None,
-        "world": model.world.config,
-        "inverse_dynamics": model.inverse_dynamics.config,
-        "frames": model.geometry,
-    }
-    config: dict[str, Any] = {"kind": GO_AGENT}
-    for name, part in parts.items():
-        config[name] = as_values(part) if part is not None else {}
-    return save_checkpoint(folder, config, halved(model.state_dict()), metrics=metrics, readme=readme)

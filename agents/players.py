@@ -69,7 +69,7 @@ class AgentPlayer:
             )
         frame = self.renderer(positions)[0]
         with self._turn:
-            decision = self.agent.decide(frame, legal=game.legal_mask(colour), imagine=self.imagine)
+            decision = self.agent.decide(frame, legal=game.legal_mask(colour), imagine=self.imagine, komi=game.komi)
         reasons = tuple(
             Rejection(wish.point, wish.reason or game.why_illegal(wish.point, colour) or "")
             for wish in decision.thought.rejected

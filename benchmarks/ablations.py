@@ -93,7 +93,7 @@ def run(variant: Variant, agent: Path, out: Path, tflop: float, limit: int | Non
         train("inverse_dynamics", out / "inverse_dynamics", tflop / 4, inputs)
         folders["inverse_dynamics"] = out / "inverse_dynamics" / "checkpoint"
     export_go_agent(folders, out / "agent")
-    from agents.go_agent import load_go_model
+    from agents.go_model import load_go_model
 
     model, states = load_go_model(out / "agent"), load_states(limit=limit)
     figures = measure(move_probabilities(model, states.positions, variant.reader, 1), states)
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None) -> None:
             raise UserError(f"there is no variant {name!r}; choose from {'; '.join(names)}")
     if not 0 < options.tflop < float("inf"):
         raise UserError(f"--tflop is {options.tflop:g}; give more than 0")
-    from agents.go_agent import load_go_model
+    from agents.go_model import load_go_model
 
     check_states_fit(load_go_model(options.agent).geometry)
     results = []

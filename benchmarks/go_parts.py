@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None) -> None:
     parser.add_argument("--clips", type=count, default=5000)
     parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
-    from agents.go_agent import load_go_model
+    from agents.go_model import load_go_model
 
     result = measure(load_go_model(options.checkpoint), options.clips)
     rows = []

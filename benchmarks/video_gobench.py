@@ -1,14 +1,16 @@
 """Video-GoBench: how often a move that was read from frames alone is legal, and how often the teacher's choice.
 
     python -m benchmarks.video_gobench CHECKPOINT [--reader codes|frames|both] [--symmetries 1|8]
-        [--arena FOLDER] [--json FILE]
+        [--lookahead N] [--arena FOLDER] [--json FILE]
 
 The states are those of `assets/go9/bench.npz`: 5,800 positions after ply 7 of games that are in no training file, with
 the policy of the teacher network. Figures, as in the paper (arXiv 2501.09781, section 5): *legal* is the share of moves
 the rules allow, one sample at temperature 1 without retry; *best move* the share of states where the agent's likeliest
 move is the teacher's; *value* the mean of policy(move) / max policy for that likeliest move (0 for an illegal one). The
 move is read off the foreseen code by the inverse dynamics, or off the foreseen frames without any label; with both,
-*agreement* is the share of states where the two readers' likeliest moves are the same. The paper's figures stand beside
+*agreement* is the share of states where the two readers' likeliest moves are the same. With a lookahead the agent imagines N frames
+beyond each state before it chooses, still from frames alone, and its moves count as often as they were looked at. The
+paper's figures stand beside
 ours; its states, its teacher (KataGo's human-like 9-dan) and its Elo scale are its own.
 """
 
@@ -70,9 +72,14 @@ def load_states(path: Path = ASSETS / "go9" / "bench.npz", limit: int | None = N
     return BenchStates(positions.take(offsets[1:] - 1), policy, legal, lengths)
 
 
-def move_probabilities(model: Any, positions: Positions, reader: str, symmetries: int, batch: int = 200) -> np.ndarray:
-    """The agent's move distribution (P, N*N + 1), of `symmetries` (1 or 8) of the picture together."""
-    from agents.go_agent import join_views
+def move_probabilities(
+    model: Any, positions: Positions, reader: str, symmetries: int, lookahead: int = 0, batch: int = 200
+) -> np.ndarray:
+    """The agent's move distribution (P, N*N + 1), of `symmetries` (1 or 8) of the picture together.
+
+    With a lookahead it is the share of the `lookahead` imagined frames that lie behind each move.
+    """
+    from agents.go_agent import join_views, look_ahead, visit_shares
 
     geometry = model.geometry
     render = renderer_for(geometry)
@@ -84,7 +91,11 @@ def move_probabilities(model: Any, positions: Positions, reader: str, symmetries
             turned = torch.from_numpy(turn_frames(frames, turn, geometry))
             # no code is left out of a sample
             views.append(model.move_probabilities(turned, reader, keep=None).numpy())
-        parts.append(join_views(np.stack(views), geometry.size))
+        wanted = join_views(np.stack(views), geometry.size)
+        if lookahead:
+            found = look_ahead(model, frames, wanted, lookahead, parallel=1)
+            wanted = np.stack([visit_shares(one, wanted.shape[1]) for one in found])
+        parts.append(wanted)
     return np.concatenate(parts)
 
 
@@ -157,22 +168,23 @@ def main(arguments: Sequence[str] | None) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--reader", choices=("codes", "frames", "both"), default="codes")
     parser.add_argument("--symmetries", type=int, choices=(1, 8), default=1)
+    parser.add_argument("--lookahead", type=count, default=0, help="frames imagined beyond each state (default: 0)")
     parser.add_argument("--states", type=count, help="only the first so many states")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--arena", type=Path, help="folder of a finished agents.arena, for the checkpoint's Elo")
     parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
-    from agents.go_agent import load_go_model
+    from agents.go_model import load_go_model
 
     elo = elo_of(options.checkpoint, options.arena) if options.arena else None
     model, states = load_go_model(options.checkpoint), load_states(limit=options.states)
     check_states_fit(model.geometry)
     results, likeliest = {}, {}
     for reader in ("codes", "frames") if options.reader == "both" else (options.reader,):
-        probabilities = move_probabilities(model, states.positions, reader, options.symmetries)
+        probabilities = move_probabilities(model, states.positions, reader, options.symmetries, options.lookahead)
         results[reader], likeliest[reader] = measure(probabilities, states, options.seed), probabilities.argmax(1)
         low, high = results[reader]["best_move_interval"]
-        how = f"{reader} reader, {options.symmetries} symmetries"
+        how = f"{reader} reader, {options.symmetries} symmetries, lookahead {options.lookahead}"
         show(
             f"{options.checkpoint} - {how}; best move {percent(low)} to {percent(high)}",
             [
@@ -185,7 +197,8 @@ def main(arguments: Sequence[str] | None) -> None:
     if agreement is not None:
         print(f"the two readers' likeliest moves agree in {percent(agreement)} of the states")
     show("beside the paper, arXiv 2501.09781, table 1", beside_the_paper(results, elo), PAPER_HEADER)
-    settings = {"checkpoint": str(options.checkpoint), "symmetries": options.symmetries, "seed": options.seed}
+    settings = {key: getattr(options, key) for key in ("symmetries", "lookahead", "seed")}
+    settings["checkpoint"] = str(options.checkpoint)
     write({**settings, "agreement": agreement, "elo": elo, "readers": results}, options.json)
 
 

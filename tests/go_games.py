@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from agents.go_agent import GoModel
+from agents.go_model import GoModel
 from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, TokenizerConfig, WorldConfig
 from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics

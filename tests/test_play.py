@@ -294,7 +294,7 @@ def test_the_networks_are_loaded_once(checkpoint: Path, monkeypatch: pytest.Monk
         both.wait()
         found.append(play.networks(checkpoint))
 
-    monkeypatch.setattr("agents.go_agent.load_go_model", load)
+    monkeypatch.setattr("agents.go_model.load_go_model", load)
     found: list[object] = []
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:

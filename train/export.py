@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoint import METRICS_FILE, Checkpoint, CheckpointError, load_config
-from agents.go_agent import GoModel, save_go_model
+from agents.go_model import GoModel, save_go_model
 from agents.robot_agent import RobotModel, save_robot_model
 from agents.sentences import MINILM, KnownSentences
 from agents.videoworld.config import InverseDynamicsConfig, InverseMotionConfig, WorldConfig

@@ -214,11 +214,14 @@ class WorldConfig(ModelConfig):
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"dim": 32, "layers": 1, "heads": 2, "mlp": 64, "stem_blocks": 1, "stem_width": 16, "embedding_width": 64},
-        "small": {},
-        "medium": {"layers": 4, "stem_blocks": 7},
+        "small": {"outlook": True},
+        "medium": {"layers": 4, "stem_blocks": 7, "outlook": True},
         # Most of what cameras see cannot be foretold to the last digit: frames would drown the codes
         "robot": {"layers": 4, "stem_blocks": 5, "code_readout": "last", "instruction_dim": 384, "frame_weight": 0.05},
-        "base": {"dim": 512, "layers": 10, "heads": 8, "mlp": 1408, "stem_blocks": 6, "stem_width": 128, "embedding_width": 512},
+        "base": {
+            "dim": 512, "layers": 10, "heads": 8, "mlp": 1408, "stem_blocks": 6, "stem_width": 128, "embedding_width": 512,
+            "outlook": True,
+        },
         "paper": {
             "dim": 1024, "layers": 24, "heads": 16, "mlp": 2752, "bias": True, "stem_blocks": 0, "embedding": "table",
             "frame_attention": "causal", "frame_decoding": "causal", "code_readout": "last", "positions_2d": False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,6 +90,25 @@ class Encoded:
     stem: Tensor
     hidden: Tensor
     cache: KVCache
+
+    def row(self, number: int) -> Encoded:
+        """The state of one of the B sequences, B = 1."""
+        rows = slice(number, number + 1)
+        cache = KVCache(
+            tuple(keys[rows] for keys in self.cache.keys), tuple(values[rows] for values in self.cache.values)
+        )
+        return Encoded(self.stem[rows], self.hidden[rows], cache)
+
+    @classmethod
+    def join(cls, parts: Sequence[Encoded]) -> Encoded:
+        """States of equally long sequences, one behind another."""
+        keys = zip(*(part.cache.keys for part in parts), strict=True)
+        values = zip(*(part.cache.values for part in parts), strict=True)
+        return cls(
+            torch.cat([part.stem for part in parts]),
+            torch.cat([part.hidden for part in parts]),
+            KVCache(tuple(map(torch.cat, keys)), tuple(map(torch.cat, values))),
+        )
 
 
 class VideoTransformer(nn.Module):

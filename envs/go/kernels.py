@@ -279,3 +279,68 @@ def scatter_each(stones: Array, symmetry: Array, table: Array, turned: Array) ->
         to = table[symmetry[index]]
         for point in range(stones.shape[1]):
             turned[index, to[point]] = stones[index, point]
+
+
+@njit(cache=True)
+def _fills_eye(board: Array, neighbours: Array, point: int, colour: int) -> bool:
+    """Whether the empty `point` is an eye of `colour`: own stones all round, and no way to cut them apart."""
+    size = int(np.sqrt(board.shape[0]))
+    for side in range(4):
+        near = neighbours[point, side]
+        if near >= 0 and board[near] != colour:
+            return False
+    row, col = point // size, point % size
+    corners, hostile = 0, 0
+    for down in (-1, 1):
+        for right in (-1, 1):
+            if 0 <= row + down < size and 0 <= col + right < size:
+                corners += 1
+                hostile += board[(row + down) * size + col + right] == BLACK + WHITE - colour
+    return hostile <= (1 if corners == 4 else 0)
+
+
+@njit(cache=True)
+def random_owners_each(stones: Array, to_move: Array, neighbours: Array, playouts: int, seed: int) -> Array:
+    """Let chance finish every board `playouts` times; returns int32 (G, N*N), how much oftener a point ended Black's.
+
+    Both sides play any legal move that fills no eye of their own, and pass where there is none, for three times as many
+    moves as there are points at most.
+    """
+    np.random.seed(seed)
+    games, area = stones.shape
+    sums = np.zeros((games, area), np.int32)
+    chain = np.empty(area, np.int32)
+    visited = np.zeros(area, np.bool_)
+    owners = np.empty(area, np.int8)
+    open_points = np.empty(area, np.int32)
+    for game in range(games):
+        for _ in range(playouts):
+            board, colour, ko, passes = stones[game].copy(), to_move[game], NO_POINT, 0
+            for _ in range(3 * area):
+                count = 0
+                for point in range(area):
+                    if board[point] == EMPTY and point != ko:
+                        open_points[count] = point
+                        count += 1
+                chosen = area
+                while count > 0 and chosen == area:
+                    pick = np.random.randint(count)
+                    point = open_points[pick]
+                    count -= 1
+                    open_points[pick] = open_points[count]
+                    if not _fills_eye(board, neighbours, point, colour):
+                        if judge_move(board, neighbours, point, colour, ko, chain, visited) == LEGAL:
+                            chosen = point
+                if chosen == area:
+                    passes += 1
+                    ko = NO_POINT
+                    if passes == 2:
+                        break
+                else:
+                    passes = 0
+                    ko, _ = place_stone(board, neighbours, chosen, colour, chain, visited)
+                colour = BLACK + WHITE - colour
+            mark_owners(board, neighbours, owners)
+            for point in range(area):
+                sums[game, point] += (owners[point] == BLACK) - (owners[point] == WHITE)
+    return sums

@@ -21,7 +21,7 @@ from rich.console import Console
 from agents.arena import Pairing, Referee, lock, main, opening_moves, pairings, play_game
 from agents.contestants import parse_contestant, parse_contestants
 from agents.elo import fit, rate
-from agents.go_agent import save_go_model
+from agents.go_model import save_go_model
 from agents.players import RandomPlayer
 from agents.standings import Outcome, Standings, read_outcomes, read_standings
 from envs.errors import UserError

@@ -11,7 +11,8 @@ import torch
 import yaml
 
 from agents.checkpoint import CheckpointError, save_checkpoint
-from agents.go_agent import GoAgent, GoModel, join_views, load_go_model, save_go_model
+from agents.go_agent import GoAgent, join_views
+from agents.go_model import GoModel, load_go_model, save_go_model
 from envs.errors import UserError
 from envs.go.batch import legal_moves, transform, transform_points
 from envs.go.renderer import BoardGeometry, renderer_for

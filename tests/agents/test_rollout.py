@@ -171,7 +171,7 @@ def test_mistakes(words: list[str], said: str, robot: str, capsys: pytest.Captur
 
 
 def test_a_go_agent_is_no_robot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from agents.go_agent import save_go_model
+    from agents.go_model import save_go_model
 
     folder = save_go_model(tiny_model(), tmp_path / "go")
     assert toy_rollout(["--checkpoint", str(folder), *ALONE]) == 2

@@ -17,7 +17,8 @@ import torch
 import yaml
 
 from agents.checkpoint import load_checkpoint
-from agents.go_agent import GoAgent, load_go_model
+from agents.go_agent import GoAgent
+from agents.go_model import load_go_model
 from agents.players import AgentPlayer
 from envs.errors import UserError
 from envs.go.renderer import renderer_for

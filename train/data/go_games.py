@@ -9,6 +9,8 @@ pass:
     lengths  uint8  (G,)   plies
     komi     float32 (G,)
     result   int8   (G,)   +1 Black won, -1 White won, 0 draw
+    owners   int8   (G, N*N) optional: whose each point was when the game was counted, 1 Black's, 2 White's, 0 nobody's,
+                    -1 in all of a game that could not be counted (`train.data.go_counts` adds them)
 
 `python -m train.data.go_games SHARD [SHARD ...] --out FILE` makes it from self-play shards; the same shards give the
 same bytes. A clip shows consecutive positions of one game, ended by the position after the teacher's reply (or after
@@ -31,7 +33,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from envs.errors import UserError
-from envs.go.batch import Positions, apply_moves, replay, transform, transform_points
+from envs.go.batch import BatchedGo, Positions, apply_moves, replay, transform, transform_points
 from envs.go.renderer import BoardGeometry, renderer_for
 from train.data.go_measures import boards_exact, commonest_share
 from train.data.video import VideoConfig, check_split
@@ -152,6 +154,7 @@ class GameRecords:
     lengths: np.ndarray
     komi: np.ndarray
     result: np.ndarray
+    owners: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write the record file; equal games give equal bytes. UserError if the disk refuses; an old file stays."""
@@ -160,7 +163,9 @@ class GameRecords:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with zipfile.ZipFile(partial, "w") as archive:
-                    for name in FIELDS:
+                    for name in (*FIELDS, "owners"):
+                        if getattr(self, name) is None:
+                            continue
                         buffer = BytesIO()
                         np.save(buffer, np.asarray(getattr(self, name)), allow_pickle=False)
                         entry = zipfile.ZipInfo(f"{name}.npy")  # carries a fixed date
@@ -181,7 +186,11 @@ class GameRecords:
         try:
             with np.load(path, allow_pickle=False) as file:
                 values = {name: file[name] for name in FIELDS}
-            return cls(size=int(values.pop("size")), **values)
+                owners = file["owners"] if "owners" in file.files else None
+            size = int(values.pop("size"))
+            if owners is not None and owners.shape != (len(values["lengths"]), size**2):
+                raise ValueError(f"owners {owners.shape} for {len(values['lengths'])} games of {size}x{size}")
+            return cls(size=size, **values, owners=owners)
         except _UNREADABLE as error:
             raise UserError(
                 f"{path} is not a readable record file ({error}): make it again with train.data.go_games"
@@ -294,8 +303,11 @@ class GoVideo:
             self._extra = GoVideo(replace(config, extra=""), "all", GameRecords.load(Path(config.extra)))
         moves, lengths = records.moves[games], records.lengths[games].astype(np.int64)
         self.positions, self.offsets = replay(moves, lengths, records.size)
+        self._counted = _counted(self.positions.take(self.offsets[1:] - 1), records.owners, games)
         own = np.arange(moves.shape[1]) < lengths[:, None]
         replies = (records.replies if config.reply == "teacher" else records.moves)[games]
+        unknown = (self._counted.stones < 0).any((1, 2))
+        self._counted.stones[unknown] = 0
         # A clip starts at any ply that leaves room for its horizon; `_reply` belongs to the position before the last
         # change.
         self._reply = np.full(len(self.positions.to_move), -1, np.int16)
@@ -304,6 +316,8 @@ class GoVideo:
         self._reply[~final] = replies[own]
         room = np.repeat(lengths, lengths + 1) - ply  # plies left in the game
         self._starts = np.flatnonzero(room >= config.horizon)
+        ends = np.repeat(~unknown, lengths + 1)
+        self._ending = self._starts[ends[self._starts]]  # those of games whose end is known
         if not len(self._starts):
             raise UserError(f"no game is as long as data.horizon={config.horizon}: give a smaller one or more games")
 
@@ -314,10 +328,12 @@ class GoVideo:
     def sample(self, rng: np.random.Generator, count: int, *, ending: bool = False) -> BoardClips:
         """`count` random clips, each under a random symmetry (if the config says so).
 
-        ending: behind each clip stands the position that its game ends with, as one frame more.
+        ending: behind each clip stands the end of its film, as one frame more: the counted board, on which every point
+        that is somebody's has a stone of theirs.
         """
         extra = int(rng.binomial(count, self.config.extra_share)) if self._extra is not None else 0
-        starts = self._starts[rng.integers(0, len(self._starts), count - extra)]
+        known = self._ending if ending else self._starts
+        starts = known[rng.integers(0, len(known), count - extra)]
         clips = self._cut(starts, self._symmetry(rng, count - extra), ending)[0]
         if self._extra is None or not extra:
             return clips
@@ -333,7 +349,8 @@ class GoVideo:
 
     def sweep(self, limit: int, *, ending: bool = False) -> tuple[BoardClips, np.ndarray]:
         """Up to `limit` clips spread evenly over the split, unturned, with their moves: for evaluation."""
-        starts = self._starts[_spread(len(self._starts), limit)]
+        known = self._ending if ending else self._starts
+        starts = known[_spread(len(known), limit)]
         return self._cut(starts, np.zeros(len(starts), np.int64), ending)
 
     def compare(self, frames: torch.Tensor, rebuilt: torch.Tensor) -> dict[str, np.ndarray]:
@@ -362,7 +379,7 @@ class GoVideo:
         steps.append(apply_moves(steps[-1], replies)[0])
         if ending:
             game = np.searchsorted(self.offsets, starts, side="right") - 1
-            steps.append(self.positions.take(self.offsets[game + 1] - 1))
+            steps.append(self._counted.take(game))
         turned = tuple(transform(step, symmetry) for step in steps)
         moves = transform_points(replies, symmetry, self.config.size).astype(np.int64)
         return BoardClips(turned, self.geometry), moves
@@ -381,6 +398,17 @@ def split_games(count: int, held_out: float) -> dict[str, np.ndarray]:
     few = max(1, round(count * held_out)) if count >= 3 else 0
     parts = {"validation": order[:few], "test": order[few : 2 * few], "train": order[2 * few :]}
     return {name: np.sort(games if len(games) else order) for name, games in parts.items()}
+
+
+def _counted(final: Positions, owners: np.ndarray | None, games: np.ndarray) -> Positions:
+    """How films end: boards filled by `owners` (of all records), or where there are none by counting `final`."""
+    boards = BatchedGo(len(games), final.size)
+    if owners is None:
+        boards.stones[:] = final.stones
+        boards.stones[:] = boards.area_owners()
+    else:
+        boards.stones[:] = owners[games].reshape(boards.stones.shape)
+    return boards.positions
 
 
 def _spread(count: int, limit: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from agents.agent import Decision, Thought
-from agents.go_agent import save_go_model
+from agents.go_model import save_go_model
 from envs.go.gtp import GtpServer
 from envs.go.gtp_protocol import COMMANDS, parse_line
 from envs.go.rules import GoGame

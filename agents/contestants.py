@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 HELP = (
     "gnugo[,level=0..10], pachi[,seconds=S], katago[,model=FILE], random, a checkpoint folder"
-    "[,symmetries=8][,temperature=T][,reader=frames][,lookahead=N], or a GTP command line in quotes; NAME=... gives it a name"
+    "[,symmetries=8][,lookahead=N][,temperature=T][,reader=frames], or a GTP command line in quotes; NAME=... gives it "
+    "a name"
 )
 _OPTIONS: dict[str, dict[str, type]] = {
     "gnugo": {"level": int},

@@ -169,12 +169,14 @@ def look_ahead(
 def visit_shares(foreseen: Foreseen, moves: int) -> np.ndarray:
     """How much each of `moves` moves was looked at, float64 (moves,) with sum 1.
 
-    Where two were looked at equally often, the one that came first by `Foreseen` has a hair more.
+    Of those that were looked at equally often, the likelier has a hair more. Where none could be imagined, the last
+    one, the pass, is all that is left.
     """
     shares = np.zeros(moves)
-    shares[foreseen.moves] = foreseen.visits + np.linspace(1e-6, 0.0, len(foreseen.moves), endpoint=False)
+    for branch in foreseen.branches:
+        shares[branch.move] = branch.visits + 1e-6 * branch.prior
     if not shares.any():
-        shares[-1] = 1.0  # nothing can be imagined: pass
+        shares[-1] = 1.0
     return shares / shares.sum()
 
 

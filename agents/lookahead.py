@@ -20,7 +20,7 @@ from agents.outlook import KOMI, Outlook
 from agents.videoworld.transformer import Encoded
 
 CODES = 48  # likeliest codes that a frame's moves are read from
-WIDTH = 16  # moves considered from a frame
+WIDTH = 16  # moves considered from an imagined frame; from the first all are
 EXPLORATION = 1.6  # of PUCT
 FIRST_PLAY = 0.25  # how much worse than its parent an untried move is taken to be, times the root of what was tried
 PARALLEL = 8  # positions that one tree imagines at once
@@ -30,11 +30,10 @@ PARALLEL = 8  # positions that one tree imagines at once
 class Node:
     """An imagined position, and what is known of the moves from it.
 
-    sign: 1 where Black is to move, else -1. outlook: how the game ends from here. value: what that is
-    worth to Black. seen: the transformer's state, one
-    row. moves, codes: int64 (K,). priors: float64 (K,), sum 1. visits: int64 (K,). worth: float64 (K,), summed values
-    for the side to move. coming: int64 (K,), visits that are on their way. children: by place in `moves`.
-    passed: whether a pass led here.
+    sign: 1 where Black is to move, else -1. outlook: how the game ends from here. seen: the transformer's state, one
+    row. moves, codes: int64 (K,). priors: float64 (K,), sum 1. passed: whether a pass led here. visits: int64 (K,).
+    sums: float64 (3, K), value, chance of winning and lead for the side to move, summed over the visits. coming: int64
+    (K,), visits on their way. children: by place in `moves`.
     """
 
     sign: int
@@ -43,15 +42,14 @@ class Node:
     moves: np.ndarray
     codes: np.ndarray
     priors: np.ndarray
+    passed: bool = False
     visits: np.ndarray = field(init=False)
-    worth: np.ndarray = field(init=False)
+    sums: np.ndarray = field(init=False)
     coming: np.ndarray = field(init=False)
     children: dict[int, Node] = field(default_factory=dict)
-    passed: bool = False
-    value: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.value = self.outlook.value
+        self.worth = worth(self.outlook)
         self.narrow(np.arange(len(self.moves)))
 
     def narrow(self, places: np.ndarray) -> None:
@@ -60,45 +58,79 @@ class Node:
         self.priors = self.priors[places].astype(np.float64)
         self.priors /= self.priors.sum() or 1.0
         self.visits, self.coming = np.zeros((2, len(places)), np.int64)
-        self.worth = np.zeros(len(places))
+        self.sums = np.zeros((3, len(places)))
+
+    def mean(self) -> np.ndarray:
+        """Value, chance of winning and lead for the side to move, over the position itself and all behind it: (3,)."""
+        return (self.for_mover(self.worth) + self.sums.sum(1)) / (1 + self.visits.sum())
+
+    def for_mover(self, black: np.ndarray) -> np.ndarray:
+        """What something is to the side to move that is `black` to Black (3,)."""
+        return black if self.sign > 0 else np.array([-black[0], 1 - black[1], -black[2]])
 
     def pick(self) -> int:
         """The place in `moves` of the move to look at next."""
         tried = self.visits + self.coming
-        total = int(tried.sum())
-        own = self.sign * self.value
-        mean = (own + self.worth.sum()) / (1 + self.visits.sum())
-        untried = mean - FIRST_PLAY * math.sqrt(self.priors[tried > 0].sum())
+        untried = self.mean()[0] - FIRST_PLAY * math.sqrt(self.priors[tried > 0].sum())
         # A visit on its way counts as lost, so that the next one goes elsewhere
-        values = np.where(tried > 0, (self.worth - self.coming) / np.maximum(tried, 1), untried)
-        return int((values + EXPLORATION * self.priors * math.sqrt(total + 1) / (1 + tried)).argmax())
+        values = np.where(tried > 0, (self.sums[0] - self.coming) / np.maximum(tried, 1), untried)
+        return int((values + EXPLORATION * self.priors * math.sqrt(tried.sum() + 1) / (1 + tried)).argmax())
+
+    def line(self, place: int) -> tuple[int, ...]:
+        """The move at `place`, and behind it always the one that was looked at most."""
+        moves = [int(self.moves[place])]
+        node = self.children.get(place)
+        while node is not None and node.visits.any():
+            place = int(node.visits.argmax())
+            moves.append(int(node.moves[place]))
+            node = node.children.get(place)
+        return tuple(moves)
 
 
 Edge = tuple[Node, int]  # a position, and the place of a move among its moves
 
 
-@dataclass(frozen=True)
-class Foreseen:
-    """What a search has found for a frame.
+def worth(outlook: Outlook) -> np.ndarray:
+    """Value, chance of winning and lead for Black: float64 (3,)."""
+    return np.array([outlook.value, outlook.black_wins, outlook.lead])
 
-    moves: int64 (K,), most visited first. visits: int64 (K,). values: float64 (K,) in [-1, 1] for the side to move,
-    nan where nothing was looked at. outlook: of the frame itself. value: of the frame, in [-1, 1] for the side to
-    move, over all that was looked at. line: the moves that were looked at most, one after another.
+
+@dataclass(frozen=True)
+class Branch:
+    """A first move, and what is foreseen behind it, for the side that plays it.
+
+    prior: 0..1, how likely it was taken to be. visits: imagined positions behind it. value in [-1, 1], winrate 0..1,
+    lead in points: means over these, nan where there are none. line: the move and what most probably follows.
     """
 
-    moves: np.ndarray
-    visits: np.ndarray
-    values: np.ndarray
-    outlook: Outlook
+    move: int
+    prior: float
+    visits: int
     value: float
+    winrate: float
+    lead: float
     line: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a search has found for a frame, for the side to move.
+
+    branches: most visited first. outlook: of the frame itself. winrate 0..1 and lead, in points: means over the frame
+    and all that was imagined behind it.
+    """
+
+    branches: tuple[Branch, ...]
+    outlook: Outlook
+    winrate: float
+    lead: float
 
 
 class Lookahead:
     """Searches from several frames side by side.
 
     Args:
-        model: networks with an outlook; ValueError without one.
+        model: networks with an outlook (`GoModel.has_outlook`).
         komi: points that White gets, which no frame shows.
     """
 
@@ -106,7 +138,6 @@ class Lookahead:
         self.model, self.komi = model, komi
         self.area = model.geometry.size**2
 
-    @torch.inference_mode()
     def search(
         self,
         frames: np.ndarray,
@@ -116,75 +147,71 @@ class Lookahead:
         priors: np.ndarray | None = None,
         parallel: int = PARALLEL,
     ) -> list[Foreseen]:
-        """Look at `visits` positions from each frame.
+        """Imagine `visits` positions beyond each frame; arguments as `plant` and `grow` have them."""
+        roots = self.plant(frames, black, priors)
+        self.grow(roots, visits, parallel)
+        return [report(root) for root in roots]
+
+    @torch.inference_mode()
+    def plant(self, frames: np.ndarray, black: Sequence[bool], priors: np.ndarray | None = None) -> list[Node]:
+        """Positions to search from.
 
         Args:
             frames: uint8 (B, S, S, 3).
             black: whether Black is to move, for each.
-            visits: positions to imagine beyond the frame.
             priors: float (B, N*N + 1), how likely the first moves are, 0 for those that are not to be considered;
                 default the model's own.
-            parallel: positions of one tree at once; fewer are better chosen, more are faster.
         """
-        roots = self._roots(frames, black, priors)
-        left = np.array([visits if len(root.moves) else 0 for root in roots])
-        while left.any():
-            paths = []
-            for number, root in enumerate(roots):
-                for _ in range(min(parallel, left[number])):
-                    paths.append(_descend(root))
-                    left[number] -= 1
-            self._grow(paths)
-        return [_report(root) for root in roots]
-
-    def _roots(self, frames: np.ndarray, black: Sequence[bool], priors: np.ndarray | None) -> list[Node]:
         ids = self.model.world.tokenizer.encode(torch.from_numpy(frames))
-        signs = [1 if is_black else -1 for is_black in black]
-        roots = self._nodes(ids, signs, width=self.area + 1)
+        roots = self._nodes(ids, [1 if is_black else -1 for is_black in black], self.area + 1, None)
         if priors is not None:
             for root, wanted in zip(roots, priors, strict=True):
                 root.priors = wanted[root.moves].astype(np.float64)
                 root.narrow(np.flatnonzero(root.priors > 0))
         return roots
 
-    def _nodes(self, ids: torch.Tensor, signs: Sequence[int], width: int = WIDTH) -> list[Node]:
+    @torch.inference_mode()
+    def grow(self, roots: Sequence[Node], visits: int, parallel: int = PARALLEL) -> None:
+        """Imagine `visits` more positions behind each root, `parallel` of one tree at once.
+
+        Fewer at once are better chosen, more are faster. Roots without a move stay as they are.
+        """
+        roots = [root for root in roots if len(root.moves)]
+        for done in range(0, visits, parallel):
+            paths = [_descend(root) for root in roots for _ in range(min(parallel, visits - done))]
+            self._imagine([path[-1] for path in paths])
+            for path in paths:
+                _look_back(path)
+
+    def _imagine(self, ends: Sequence[Edge]) -> None:
+        """Draw the positions behind these moves, where there are none yet."""
+        fresh = {(id(node), place): (node, place) for node, place in ends if place not in node.children}
+        if not fresh:
+            return
+        seen = Encoded.join([node.seen for node, _ in fresh.values()])
+        codes = torch.from_numpy(np.array([node.codes[place] for node, place in fresh.values()]))
+        children = self._nodes(self.model.next_ids(seen, codes), [-node.sign for node, _ in fresh.values()])
+        for (node, place), child in zip(fresh.values(), children, strict=True):
+            child.passed = bool(node.moves[place] == self.area)
+            if child.passed and node.passed:
+                child.narrow(np.zeros(0, np.int64))  # two passes: the game is over
+            node.children[place] = child
+
+    def _nodes(
+        self, ids: torch.Tensor, signs: Sequence[int], width: int = WIDTH, keep: int | None = CODES
+    ) -> list[Node]:
         """Positions of frames with token ids (B, h, w)."""
         seen = self.model.look(ids)
-        chances, codes = (
-            found.numpy() for found in self.model.moves_and_codes(ids, seen, None if width > WIDTH else CODES)
-        )
+        chances, codes = (found.numpy() for found in self.model.moves_and_codes(ids, seen, keep))
         owners = self.model.owners(seen).numpy()
         best = np.argsort(-chances, 1, kind="stable")[:, :width]
         nodes = []
-        for row, sign in enumerate(signs):
-            moves = best[row]
+        for row, (sign, moves) in enumerate(zip(signs, best, strict=True)):
             outlook = Outlook(owners[row], self.komi)
             node = Node(sign, outlook, seen.row(row), moves, codes[row, moves], chances[row, moves])
             node.narrow(np.flatnonzero(node.priors > 0))
             nodes.append(node)
         return nodes
-
-    def _grow(self, paths: list[list[Edge]]) -> None:
-        """Imagine the positions at the ends of the paths, and tell all on the way what they are worth."""
-        fresh = {(id(node), place): (node, place) for node, place in (path[-1] for path in paths)}
-        edges = [(node, place) for node, place in fresh.values() if place not in node.children]
-        if edges:
-            seen = Encoded.join([node.seen for node, _ in edges])
-            codes = torch.from_numpy(np.array([node.codes[place] for node, place in edges]))
-            ids = self.model.next_ids(seen, codes)
-            grown = self._nodes(ids, [-node.sign for node, _ in edges])
-            for (node, place), child in zip(edges, grown, strict=True):
-                child.passed = bool(node.moves[place] == self.area)
-                if child.passed and node.passed:
-                    child.narrow(np.zeros(0, np.int64))  # the game is over
-                node.children[place] = child
-        for path in paths:
-            node, place = path[-1]
-            black_value = node.children[place].value
-            for node, place in path:
-                node.coming[place] -= 1
-                node.visits[place] += 1
-                node.worth[place] += node.sign * black_value
 
 
 def _descend(root: Node) -> list[Edge]:
@@ -200,17 +227,24 @@ def _descend(root: Node) -> list[Edge]:
         node = child
 
 
-def _report(root: Node) -> Foreseen:
-    order = np.lexsort((-root.priors, -root.visits))
+def _look_back(path: Sequence[Edge]) -> None:
+    """Tell every position on the way what was found at its end."""
+    last, place = path[-1]
+    found = last.children[place].worth
+    for node, place in path:
+        node.coming[place] -= 1
+        node.visits[place] += 1
+        node.sums[:, place] += node.for_mover(found)
+
+
+def report(root: Node) -> Foreseen:
+    """What is known behind a position so far."""
     with np.errstate(invalid="ignore"):
-        values = root.worth / np.where(root.visits, root.visits, np.nan)
-    line, node = [], root
-    while len(node.moves) and node.visits.any():
-        place = int(node.visits.argmax())
-        line.append(int(node.moves[place]))
-        if place not in node.children:
-            break
-        node = node.children[place]
-    own = root.sign * root.value
-    value = (own + root.worth.sum()) / (1 + root.visits.sum())
-    return Foreseen(root.moves[order], root.visits[order], values[order], root.outlook, float(value), tuple(line))
+        means = root.sums / np.where(root.visits, root.visits, np.nan)
+    branches = []
+    for place in np.lexsort((-root.priors, -root.visits)).tolist():
+        value, winrate, lead = means[:, place].tolist()
+        prior, visits = float(root.priors[place]), int(root.visits[place])
+        branches.append(Branch(int(root.moves[place]), prior, visits, value, winrate, lead, root.line(place)))
+    _, winrate, lead = root.mean().tolist()
+    return Foreseen(tuple(branches), root.outlook, winrate, lead)

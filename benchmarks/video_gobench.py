@@ -8,10 +8,10 @@ the policy of the teacher network. Figures, as in the paper (arXiv 2501.09781, s
 the rules allow, one sample at temperature 1 without retry; *best move* the share of states where the agent's likeliest
 move is the teacher's; *value* the mean of policy(move) / max policy for that likeliest move (0 for an illegal one). The
 move is read off the foreseen code by the inverse dynamics, or off the foreseen frames without any label; with both,
-*agreement* is the share of states where the two readers' likeliest moves are the same. With a lookahead the agent imagines N frames
-beyond each state before it chooses, still from frames alone, and its moves count as often as they were looked at. The
-paper's figures stand beside
-ours; its states, its teacher (KataGo's human-like 9-dan) and its Elo scale are its own.
+*agreement* is the share of states where the two readers' likeliest moves are the same. With a lookahead the agent
+imagines N frames beyond each state before it chooses, still from frames alone, and a move counts as often as it was
+looked at. The paper's figures stand beside ours; its states, its teacher (KataGo's human-like 9-dan) and its Elo scale
+are its own.
 """
 
 from __future__ import annotations

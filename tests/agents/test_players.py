@@ -31,7 +31,9 @@ class Watcher:
     def __init__(self) -> None:
         self.seen: list[tuple[np.ndarray, np.ndarray | None, bool]] = []
 
-    def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
+    def decide(
+        self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, komi: float = 7.0
+    ) -> Decision:
         self.seen.append((frame, legal, imagine))
         return Decision(40, Thought(frame=frame))
 

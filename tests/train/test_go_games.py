@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from envs.errors import UserError
-from envs.go.batch import apply_moves, legal_moves, transform
+from envs.go.batch import BatchedGo, apply_moves, legal_moves, transform
 from envs.go.renderer import read_move
 from tests.go_games import random_moves, tiny_record_file, tiny_records
 from tests.train.fakes import one_line, same
@@ -319,10 +319,38 @@ def test_the_end_of_the_video_stands_behind_a_clip(config: GoDataConfig) -> None
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     finals = video.positions.take(video.offsets[1:] - 1)
     lengths = np.diff(video.offsets) - 1  # a clip starts at every ply but the last
-    expected = finals.take(np.repeat(np.arange(len(lengths)), lengths))
-    assert all(np.array_equal(a, b) for a, b in zip(clips.steps[-1], expected, strict=True))
+    boards = BatchedGo(len(lengths), 3)
+    boards.stones[:] = finals.stones
+    owners, end = boards.area_owners()[np.repeat(np.arange(len(lengths)), lengths)], clips.steps[-1]
+    assert np.array_equal(end.stones, owners) and (end.to_move == 1).all()
+    assert (end.last_move == -1).all() and (end.ko == -1).all(), "no mark tells how the game went"
     turned = video.sample(np.random.default_rng(1), 50, ending=True)
     assert same(turned, video.sample(np.random.default_rng(1), 50, ending=True))
+
+
+def test_counted_games_end_as_they_were_counted(tmp_path: Path) -> None:
+    """`owners` fills the last frame; games that could not be counted give no clip with an ending, but others do."""
+    records = tiny_records(games=12)
+    owners = np.random.default_rng(0).integers(0, 3, (12, 9)).astype(np.int8)
+    owners[::3] = -1
+    replace(records, owners=owners).save(tmp_path / "games.npz")
+    loaded = GameRecords.load(tmp_path / "games.npz")
+    assert loaded.owners is not None and np.array_equal(loaded.owners, owners)
+    video = GoVideo(GoDataConfig(path=str(tmp_path / "games.npz"), size=3, symmetries=False), "all")
+    clips, _ = video.sweep(1000, ending=True)
+    told = np.flatnonzero(owners[:, 0] >= 0)
+    lengths = records.lengths[told].astype(int)
+    assert np.array_equal(clips.steps[-1].stones.reshape(-1, 9), owners[np.repeat(told, lengths)])
+    assert len(video.sweep(1000)[0].steps[0].to_move) == records.lengths.astype(int).sum()
+    known = {row.tobytes() for row in owners[told]}
+    drawn = video.sample(np.random.default_rng(0), 64, ending=True).steps[-1].stones
+    assert {row.tobytes() for row in drawn} <= known
+
+
+def test_owners_of_another_number_of_games(tmp_path: Path) -> None:
+    replace(tiny_records(games=12), owners=np.zeros((11, 9), np.int8)).save(tmp_path / "games.npz")
+    with pytest.raises(UserError, match=r"owners \(11, 9\) for 12 games of 3x3"):
+        GameRecords.load(tmp_path / "games.npz")
 
 
 # -- extra games -----------------------------------------------------------------------------------------------------

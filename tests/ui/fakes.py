@@ -27,7 +27,9 @@ class FakeAgent:
         self._rng = np.random.default_rng(seed)
         self._noise = np.random.default_rng(seed)
 
-    def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True) -> Decision:
+    def decide(
+        self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, komi: float = 7.0
+    ) -> Decision:
         self.frames.append(frame)
         start = time.perf_counter()
         time.sleep(self.seconds)

@@ -19,7 +19,7 @@ import torch
 from benchmarks.report import Parser, benchmark, check_states_fit, count, results_file, show, write
 from benchmarks.video_gobench import load_states
 from envs.go.renderer import BoardGeometry, BoardRenderer
-from train.data.go_games import ASSETS
+from train.data.go_records import ASSETS
 
 ROOT = Path(__file__).parents[1]
 

@@ -31,7 +31,7 @@ from benchmarks.report import Parser, benchmark, check_states_fit, count, percen
 from envs.errors import UserError
 from envs.go.batch import Positions, replay
 from envs.go.renderer import renderer_for, turn_frames
-from train.data.go_games import ASSETS
+from train.data.go_records import ASSETS
 
 # arXiv 2501.09781, table 1: legal, value, best move in per cent, Elo
 PAPER = {

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.report import Parser, benchmark, count, results_file, show, write
 from envs.errors import UserError
-from train.data.go_games import ASSETS
+from train.data.go_records import ASSETS
 
 if TYPE_CHECKING:
     from ui.board_window import BoardWindow

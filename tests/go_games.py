@@ -15,7 +15,7 @@ from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer
 from envs.go.batch import BatchedGo, Positions, replay
 from envs.go.renderer import BoardGeometry
-from train.data.go_games import GameRecords
+from train.data.go_records import GameRecords
 
 
 def random_moves(games: int, plies: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from envs.errors import UserError
 from envs.go.batch import legal_moves, replay, symmetry_table, transform
 from tests.go_games import WilfulModel, random_moves, random_positions
 from train.compose import CONF
-from train.data.go_games import ASSETS
+from train.data.go_records import ASSETS
 from train.plan import plan
 
 

@@ -13,7 +13,7 @@ from envs.go import kernels
 from envs.go.batch import Positions, legal_moves
 from tests.go_games import tiny_model, tiny_records
 from train.data.go_counts import count_games, ended_by_passes, main
-from train.data.go_games import GameRecords
+from train.data.go_records import GameRecords
 
 PASS = 25
 

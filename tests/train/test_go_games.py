@@ -17,7 +17,8 @@ from envs.go.batch import BatchedGo, apply_moves, legal_moves, transform
 from envs.go.renderer import read_move
 from tests.go_games import random_moves, tiny_record_file, tiny_records
 from tests.train.fakes import one_line, same
-from train.data.go_games import GameRecords, GoDataConfig, GoVideo, main, split_games
+from train.data.go_games import GoDataConfig, GoVideo, split_games
+from train.data.go_records import GameRecords, main
 from train.data.video import SPLITS
 
 # -- record files ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from envs.go.rules import GoGame
 from envs.go.sgf import write_sgf
 from tests.go_games import random_moves
 from tests.train.fakes import one_line
-from train.data.go_games import GameRecords, GoDataConfig, GoVideo, records_from_sgf
+from train.data.go_games import GoDataConfig, GoVideo
+from train.data.go_records import GameRecords, records_from_sgf
 
 GAME = "(;GM[1]SZ[9]KM[7]RE[W+3];B[ee];W[cc];B[gc];W[];B[])"
 
@@ -51,7 +52,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFi
     }
     for name, text in texts.items():
         (tmp_path / f"{name}.sgf").write_text(text)
-    with caplog.at_level(logging.INFO, logger="train.data.go_games"):
+    with caplog.at_level(logging.INFO, logger="train.data.go_records"):
         records = records_from_sgf(tmp_path, 9)
     assert records.lengths.tolist() == [5, 3]
     (line,) = caplog.messages
@@ -63,7 +64,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 def test_nothing_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "one.sgf").write_text(GAME)
-    with caplog.at_level(logging.INFO, logger="train.data.go_games"):
+    with caplog.at_level(logging.INFO, logger="train.data.go_records"):
         records_from_sgf(tmp_path, 9)
     assert caplog.messages == [f"1 games from {tmp_path}; left out: nothing"]
 

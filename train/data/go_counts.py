@@ -2,7 +2,7 @@
 
     python -m train.data.go_counts assets/go9/games.npz [MORE.npz ...] [--agent CHECKPOINT] [--batch 256]
 
-adds the field `owners` (see `go_games`) to record files, in place. A game that was stopped before two passes is first
+adds the field `owners` (see `go_records`) to record files, in place. A game that was stopped before two passes is first
 played out by the agent. Then the board is counted as people count it, without dead stones: a point is whose it mostly
 is after chance has finished the board many times. A game whose count contradicts its recorded result is counted as it
 stands, then played out differently, some tries long; at last it counts as unknown. The same files and agent give the
@@ -23,7 +23,7 @@ from envs.errors import UserError
 from envs.go import kernels
 from envs.go.batch import BatchedGo, Positions, replay
 from envs.go.rules import BLACK, WHITE
-from train.data.go_games import ASSETS, GameRecords
+from train.data.go_records import ASSETS, GameRecords
 
 PLAYOUTS, SEED = 64, 1  # by chance, of a finished board
 TRIES = 4  # to play a game out to its recorded result

@@ -16,7 +16,7 @@ import numpy as np
 
 from envs.errors import UserError
 from envs.files import replace_bytes
-from train.data.go_games import ASSETS
+from train.data.go_records import ASSETS
 from train.data.questions.generator import FIXED, QuestionConfig, QuestionSet
 from train.data.questions.question import Question
 

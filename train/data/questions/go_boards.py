@@ -15,7 +15,8 @@ from envs.go.kernels import BLACK, EMPTY, LEGAL, NO_POINT, neighbour_table
 from envs.go.renderer import BoardGeometry, renderer_for
 from envs.go.rules import opponent
 from envs.tabletop.canvas import resize
-from train.data.go_games import ASSETS, GameRecords, split_games
+from train.data.go_games import split_games
+from train.data.go_records import ASSETS, GameRecords
 from train.data.questions.question import SIDE
 from train.data.questions.splits import scene_random
 

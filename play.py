@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from agents.checkpoint_config import checkpoint_frames
+from agents.checkpoint_config import checkpoint_frames, checkpoint_has_outlook
 from envs.errors import UserError
-from ui.options import calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
+from ui.options import LOOKAHEAD, calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
 
 if TYPE_CHECKING:
     from agents.go_agent import GoAgent
@@ -77,6 +77,14 @@ def board_size(args: argparse.Namespace) -> int:
     return own
 
 
+def lookahead_of(args: argparse.Namespace) -> int:
+    """Return how many frames the agent imagines before a move; UserError if it is asked for what it cannot."""
+    able = checkpoint_has_outlook(args.checkpoint)
+    if args.lookahead and not able:
+        raise UserError(f"the checkpoint {args.checkpoint} was trained without an outlook; leave --lookahead out")
+    return (LOOKAHEAD if able else 0) if args.lookahead is None else int(args.lookahead)
+
+
 _loading = threading.Lock()
 
 
@@ -98,7 +106,12 @@ def load_go_agent(args: argparse.Namespace, seed: int) -> GoAgent:
     from agents.go_agent import GoAgent
 
     return GoAgent(
-        networks(args.checkpoint), temperature=args.temperature, symmetries=args.symmetries, seed=seed, name=NAME
+        networks(args.checkpoint),
+        temperature=args.temperature,
+        symmetries=args.symmetries,
+        lookahead=lookahead_of(args),
+        seed=seed,
+        name=NAME,
     )
 
 
@@ -139,6 +152,7 @@ def play_go(args: argparse.Namespace) -> None:
         seconds=args.time,
         temperature=args.temperature,
         symmetries=args.symmetries,
+        lookahead=lookahead_of(args),
     )
     lobby = make_lobby(args, size, seed)
     lobby.check(setup)
@@ -187,13 +201,15 @@ def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
     from ui.lobby import Lobby
 
     def asked(wanted: Setup) -> argparse.Namespace:
-        return argparse.Namespace(**{**vars(args), "temperature": wanted.temperature, "symmetries": wanted.symmetries})
+        how = {key: getattr(wanted, key) for key in ("temperature", "symmetries", "lookahead")}
+        return argparse.Namespace(**{**vars(args), **how})
 
     return Lobby(
         size,
         lambda wanted: load_agent(asked(wanted), size, seed),
         load_dreamer=lambda wanted: load_go_agent(asked(wanted), seed),
         style=str(agent_frames(args).get("style", STYLE_WITH_TURN)),
+        blind="" if checkpoint_has_outlook(args.checkpoint) else f"{NAME} was trained without an outlook.",
         agent_name=NAME,
         seed=seed,
         sgf=args.sgf,
@@ -315,6 +331,7 @@ def gtp_server(args: argparse.Namespace) -> GtpServer:
     from ui.lobby import EVEN_KOMI
 
     size = board_size(args)
+    lookahead_of(args)
     seed = seed_of(args)
     komi = args.komi if args.komi is not None else EVEN_KOMI
     return GtpServer(agent_in_background(args, size, seed), size=size, komi=komi, name=NAME, version=VERSION)

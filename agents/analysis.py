@@ -1,8 +1,9 @@
 """What a Go agent expects of a position: candidate moves, imagined continuations, and how its own games would end.
 
-Nothing here chooses a move. Priors are the agent's move probabilities; continuations are imagined frame by frame;
-win rates, scores and ownership are means over playouts, games that the model goes on playing with itself under the
-rules, and say as much as the model understands.
+Nothing here chooses a move. Priors are the agent's move probabilities. An agent with an outlook looks ahead: win rates,
+scores and continuations are those of its search in the imagination, ownership is its outlook. For another one
+continuations are imagined frame by frame, and win rates, scores and ownership are means over playouts, games that the
+model goes on playing with itself under the rules. Either says as much as the model understands.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from agents.go_agent import GoAgent
+from agents.lookahead import Branch, Foreseen, Lookahead, report
 from envs.go.batch import BatchedGo, Positions
 from envs.go.renderer import BoardRenderer, positions_from_games
 from envs.go.rules import BLACK, NO_POINT, GoGame, opponent
@@ -22,6 +24,8 @@ CANDIDATES = 10
 DEPTH = 8  # moves of a continuation
 BATCH = 16  # playouts side by side
 PLAYOUTS = 192  # of one position, after which an analysis has nothing to add
+VISITS = 1000  # reported for a move of probability 1 where nothing is searched; programs show labels from 10 on
+LOOKS, LOOKS_AT_ONCE = 1024, 32  # frames imagined beyond one position, likewise, and between two reports
 DEAD = -0.25  # mean ownership, for their owner, below which stones do not live
 
 
@@ -32,9 +36,11 @@ class Variation:
     Attributes:
         line: the move and what the agent imagines after it; points, N*N for a pass.
         prior: probability 0..1 that the agent plays it.
-        winrate: 0..1 for the side that analyses, over playouts that begin with it, drawn towards that of all.
+        winrate: 0..1 for the side that analyses, over playouts that begin with it, drawn towards that of all; or over
+            what was imagined behind it.
         score: points ahead, komi counted, likewise.
-        playouts: how many began with it.
+        playouts: how many began with it, or how many frames were imagined behind it.
+        visits: what Go programs are told of how well it was looked at, 1 or more.
     """
 
     line: tuple[int, ...]
@@ -42,14 +48,15 @@ class Variation:
     winrate: float
     score: float
     playouts: int
+    visits: int
 
 
 @dataclass(frozen=True)
 class Analysis:
     """What is known so far, for the side that analyses; before the first playouts winrate is 0.5 and score 0.
 
-    variations: most probable first. ownership: float32 (N, N) in [-1, 1], 1 where a point always becomes the own
-    side's, None before the first playouts. playouts: how many have ended.
+    variations: most probable first, or most looked at. ownership: float32 (N, N) in [-1, 1], 1 where a point always
+    becomes the own side's, None before the first playouts. playouts: how many have ended, or frames were imagined.
     """
 
     variations: tuple[Variation, ...]
@@ -90,6 +97,9 @@ class GoAnalyst:
         if not wanted.any():
             return
         wanted /= wanted.sum()
+        if self.agent.model.has_outlook:
+            yield from self._looks(game, colour, frame, wanted, most)
+            return
         points = [int(point) for point in np.argsort(-wanted, kind="stable")[:most] if wanted[point] > 0]
         tally = _Tally(game, colour, points)
         lines: list[tuple[int, ...]] = [(point,) for point in points]
@@ -106,11 +116,31 @@ class GoAnalyst:
             tally.add(first, boards)
             yield tally.report(lines, wanted)
 
+    def _looks(
+        self, game: GoGame, colour: int, frame: np.ndarray, wanted: np.ndarray, most: int
+    ) -> Iterator[Analysis | None]:
+        """Search on and on from the frame; lines end where they leave the rules."""
+        search = Lookahead(self.agent.model, game.komi)
+        roots = search.plant(frame[None], [colour == BLACK], wanted[None])
+        own = 1 if colour == BLACK else -1
+        ownership, imagined = (own * roots[0].outlook.owners).astype(np.float32), 0
+        while True:
+            found = report(roots[0])
+            variations = tuple(_variation(game, colour, branch, found) for branch in found.branches[:most])
+            yield Analysis(variations, found.winrate, found.lead, ownership, imagined)
+            if imagined >= LOOKS or not variations:
+                return
+            search.grow(roots, LOOKS_AT_ONCE)
+            imagined += LOOKS_AT_ONCE
+
     def dead_stones(self, game: GoGame, playouts: int = 2 * BATCH) -> list[list[int]]:
-        """The chains, as lists of points, that mostly end up in the opponent's area when the model plays on."""
+        """The chains, as lists of points, that mostly end up in the opponent's area: by the outlook, or in playouts."""
         chains = game.chains()
         if not chains:
             return []
+        outlook = self.agent.outlook(self.renderer.render_game(game))
+        if outlook is not None:
+            return _lost(chains, game, outlook.owners)
         rng = np.random.default_rng(self.seed)
         tally = _Tally(game, BLACK, [])
         start, nothing = positions_from_games([game]), np.full(BATCH, NO_POINT)
@@ -119,9 +149,7 @@ class GoAnalyst:
             while self._advance(boards, rng):
                 pass
             tally.add(nothing, boards)
-        owners = tally.ownership.reshape(-1)
-        signs = np.where(game.stones.reshape(-1) == BLACK, 1.0, -1.0)
-        return [chain for chain in chains if (owners * signs)[chain].mean() < DEAD]
+        return _lost(chains, game, tally.ownership)
 
     def _continuations(
         self, game: GoGame, colour: int, frame: np.ndarray, points: list[int]
@@ -166,6 +194,26 @@ class GoAnalyst:
         moves[going] = drawn
         boards.play(moves)
         return True
+
+
+def _variation(game: GoGame, colour: int, branch: Branch, found: Foreseen) -> Variation:
+    """A branch of a search, as far as its line keeps the rules; unseen, it is worth what all are."""
+    follower, line = game.copy(), []
+    for n, point in enumerate(branch.line):
+        side = colour if n == 0 else None
+        if follower.is_over or follower.why_illegal(point, side) is not None:
+            break
+        follower.play(point, side)
+        line.append(point)
+    seen = branch.visits > 0
+    winrate, lead = (branch.winrate, branch.lead) if seen else (found.winrate, found.lead)
+    return Variation(tuple(line), branch.prior, winrate, lead, branch.visits, max(1, branch.visits))
+
+
+def _lost(chains: list[list[int]], game: GoGame, owners: np.ndarray) -> list[list[int]]:
+    """The chains on points that mostly become the opponent's; owners: (N, N) in [-1, 1], 1 Black's."""
+    signs = np.where(game.stones.reshape(-1) == BLACK, 1.0, -1.0)
+    return [chain for chain in chains if (owners.reshape(-1) * signs)[chain].mean() < DEAD]
 
 
 def _begin(game: GoGame, start: Positions, first: np.ndarray) -> BatchedGo:
@@ -223,6 +271,7 @@ class _Tally:
                     winrate=(self.wins[line[0]] + 4 * winrate) / (n + 4),
                     score=(self.scores[line[0]] + 4 * score) / (n + 4),
                     playouts=n,
+                    visits=max(1, round(VISITS * float(priors[line[0]]))),
                 )
             )
         ownership = self.ownership if self.playouts else None

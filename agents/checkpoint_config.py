@@ -62,6 +62,13 @@ def checkpoint_size(folder: str | Path) -> int | None:
     return size if isinstance(size, int) else None
 
 
+def checkpoint_has_outlook(folder: str | Path) -> bool:
+    """Return whether a Go agent's checkpoint can look ahead; UserError as above."""
+    checkpoint_frames(folder)
+    world = checkpoint_settings(folder).get("world")
+    return isinstance(world, dict) and world.get("outlook") is True
+
+
 @functools.lru_cache(maxsize=32)
 def _read(path: Path, changed: int) -> dict[str, Any]:
     """The file as it was when it was last `changed`: a start screen asks many times."""

@@ -19,7 +19,7 @@ from envs.go.renderer import BoardGeometry, read_board, turn_frames
 from envs.go.rules import BLACK
 
 CANDIDATES = 10  # shown in a thought
-MOST_LOOKAHEAD = 100_000
+MOST_LOOKAHEAD = 10_000  # each takes 0.2 MB
 VIEWS_POWER = 0.25  # of the mean that joins several views of a board
 
 
@@ -123,7 +123,8 @@ class GoAgent:
         """How the game on `frame` uint8 (S, S, 3) will end; None from a model that was trained without an outlook."""
         if not self.model.has_outlook:
             return None
-        return Outlook(self.model.owners(self.model.read(torch.from_numpy(frame[None])))[0].numpy(), komi)
+        owners, winner = self.model.end(self.model.read(torch.from_numpy(frame[None])))
+        return Outlook(owners[0].numpy(), float(winner[0]), komi)
 
     def _choose(self, probabilities: np.ndarray) -> int:
         if self.temperature == 0:

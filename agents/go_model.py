@@ -115,42 +115,50 @@ class GoModel(nn.Module):
 
     @property
     def has_outlook(self) -> bool:
-        """Whether `owners` can be asked for."""
-        return self._stones is not None
+        """Whether `end` can be asked for."""
+        return self._colours is not None
 
-    def owners(self, encoded: Encoded) -> Tensor:
-        """Whose each point will be when the film ends: float32 (B, N, N), 1 Black's for sure, -1 White's.
+    def end(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """How the film ends that `encoded` has read one frame of.
 
-        Films of games end with the counted board, on which a stone stands on every point that is somebody's. A token is
-        made of one code for each point, and each of its digits says how much rather a black than a white stone is
-        foreseen; this is their mean.
+        Films of games end with the counted board, on which a stone stands on every point that is somebody's, and with
+        the winner's shade in the strip. A token is made of one code for each cell, and each of its digits says how much
+        rather Black's than White's is foreseen there; what counts is their mean.
+
+        Returns:
+            Whose each point will be, float32 (B, N, N), 1 Black's for sure, -1 White's; and how surely the strip shows
+            Black as the winner, float32 (B,) in 0..1, 0.5 where frames have no strip.
 
         Raises:
-            ValueError: the model has no outlook, or its tokens have no part for each point.
+            ValueError: the model has no outlook, or its tokens have no part for each cell.
         """
-        if self._stones is None:
-            raise ValueError("owners are foreseen by a model with an outlook whose tokens have a part for each point")
-        transformer, parts = self.world.transformer, self.world.tokenizer.config.parts
-        digits = transformer.read_outlook(encoded.hidden, lay_out(self.world.config, 1), 0)
-        colour_logits = []
-        for logits, black, white in zip(digits, *self._stones, strict=True):
-            scores = logits[:, 0].float().log_softmax(-1)  # (B, h*w, size)
-            rows = torch.arange(scores.shape[1], device=scores.device)
-            colour_logits.append(scores[:, rows, black] - scores[:, rows, white])  # 0 where the colours share a digit
-        differ = torch.stack([black != white for black, white in zip(*self._stones, strict=True)])  # (digits, h*w)
-        by_part = torch.stack(colour_logits).unflatten(0, (parts**2, -1)).sum(1)  # (parts^2, B, h*w)
-        count = differ.unflatten(0, (parts**2, -1)).sum(1).clamp(min=1)[:, None]
-        points = F.pixel_shuffle((by_part / count).movedim(0, 1).unflatten(-1, self.world.tokenizer.grid), parts)[:, 0]
-        return torch.tanh(points[:, : self.geometry.size, : self.geometry.size] / 2)
+        if self._colours is None:
+            raise ValueError("an end is foreseen by a model with an outlook whose tokens have a part for each cell")
+        tokenizer, size = self.world.tokenizer, self.geometry.size
+        digits = self.world.transformer.read_outlook(encoded.hidden, lay_out(self.world.config, 1), 0)
+        ahead, differ = [], []
+        for logits, black, white in zip(digits, *self._colours, strict=True):
+            logits = logits[:, 0].float()  # (B, h*w, size of the digit)
+            rows = torch.arange(logits.shape[1], device=logits.device)
+            ahead.append(logits[:, rows, black] - logits[:, rows, white])  # 0 where the colours share the digit
+            differ.append(black != white)
+        parts = tokenizer.config.parts**2
+        total = torch.stack(ahead).unflatten(0, (parts, -1)).sum(1).movedim(0, 1)  # (B, parts, h*w)
+        count = torch.stack(differ).unflatten(0, (parts, -1)).sum(1).clamp(min=1)
+        cells = F.pixel_shuffle((total / count).unflatten(-1, tokenizer.grid), tokenizer.config.parts)[:, 0]
+        strip = torch.cat([cells[:, size:].flatten(1), cells[:, :size, size:].flatten(1)], 1)
+        winner = strip.mean(1) if strip.shape[1] else strip.new_zeros(len(strip))
+        return torch.tanh(cells[:, :size, :size] / 2), winner.sigmoid()
 
     @cached_property
-    def _stones(self) -> tuple[list[Tensor], list[Tensor]] | None:
-        """Digits of every token (h*w,) of a board that is all black, and of one that is all white."""
+    def _colours(self) -> tuple[list[Tensor], list[Tensor]] | None:
+        """Digits of every token (h*w,) of a film's end that is all Black's, and of one that is all White's."""
         tokenizer, size = self.world.tokenizer, self.geometry.size
         if not self.world.config.outlook or tokenizer.config.code_grid[0] != self.geometry.cells:
             return None
         boards = BatchedGo(2, size)
         boards.stones[0], boards.stones[1] = BLACK, WHITE
+        boards.to_move[:] = BLACK, WHITE
         frames = torch.from_numpy(renderer_for(self.geometry)(boards.positions))
         ids = tokenizer.encode(frames).flatten(1)
         black, white = (split_digits(row, self.world.config.frame_levels) for row in ids)

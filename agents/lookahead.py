@@ -203,11 +203,11 @@ class Lookahead:
         """Positions of frames with token ids (B, h, w)."""
         seen = self.model.look(ids)
         chances, codes = (found.numpy() for found in self.model.moves_and_codes(ids, seen, keep))
-        owners = self.model.owners(seen).numpy()
+        owners, winners = (found.numpy() for found in self.model.end(seen))
         best = np.argsort(-chances, 1, kind="stable")[:, :width]
         nodes = []
         for row, (sign, moves) in enumerate(zip(signs, best, strict=True)):
-            outlook = Outlook(owners[row], self.komi)
+            outlook = Outlook(owners[row], float(winners[row]), self.komi)
             node = Node(sign, outlook, seen.row(row), moves, codes[row, moves], chances[row, moves])
             node.narrow(np.flatnonzero(node.priors > 0))
             nodes.append(node)

@@ -52,9 +52,16 @@ class Chooser:
         for number in range(self.reports):
             yield None
             variations = tuple(
-                Variation(line=(point, game.area), prior=1 / (2 + place), winrate=0.25, score=-1.5, playouts=number)
+                Variation(
+                    line=(point, game.area),
+                    prior=1 / (2 + place),
+                    winrate=0.25,
+                    score=-1.5,
+                    playouts=number,
+                    visits=1000 // (2 + place),
+                )
                 for place, point in enumerate(points)
-            )
+            )  # fmt: skip
             ownership = np.full((game.size, game.size), 0.5, np.float32) if number else None
             yield Analysis(variations, 0.25, -1.5, ownership, number)
 

@@ -9,12 +9,13 @@ import pygame
 
 from agents.agent import Candidate
 from envs.go.coords import GTP_COLUMNS
-from envs.go.rules import BLACK, EMPTY, NO_POINT, GoGame
+from envs.go.rules import BLACK, EMPTY, NO_POINT, WHITE, GoGame
 from envs.go.tiles import star_points
 from ui.theme import Colour, Theme
 from ui.widgets import board_surface, disc_surface, draw_ring, draw_text, shadow_surface, stone_surface, text_surface
 
 _LEAST_HEAT = 0.002  # moves below this probability leave the board as it is
+_LEAST_EXPECTED = 0.1  # so do points that are hardly surer to be one side's
 
 
 class BoardView:
@@ -71,6 +72,7 @@ class BoardView:
         numbers: bool = False,
         dead: Iterable[int] = (),
         owners: np.ndarray | None = None,
+        expected: np.ndarray | None = None,
     ) -> None:
         """Draw the game.
 
@@ -83,6 +85,7 @@ class BoardView:
             numbers: number the stones in the order they were played.
             dead: stones to show as dead.
             owners: int8 (N, N), whose area each point is; marks it, for the count at the end.
+            expected: float (N, N) in [-1, 1], how surely each point will be Black's (1) or White's (-1); marks it.
         """
         if self._background is None:
             self._background = self._draw_background()
@@ -97,6 +100,8 @@ class BoardView:
         self._draw_stones(surface, stones, gone)
         if owners is not None:
             self._mark_area(surface, stones, owners.reshape(-1), gone)
+        if expected is not None and expected.shape == game.stones.shape:
+            self._mark_expected(surface, stones, expected.reshape(-1))
         for candidate in candidates:
             if candidate.point < game.area and stones[candidate.point] == EMPTY:
                 self._mark_candidate(surface, candidate, None if heat is None else most)
@@ -162,15 +167,26 @@ class BoardView:
             surface.blit(patch, patch.get_rect(center=self.centre(int(point))))
 
     def _mark_area(self, surface: pygame.Surface, stones: np.ndarray, owners: np.ndarray, gone: frozenset[int]) -> None:
-        side = max(3, round(self.cell * 0.28))
         for point, owner in enumerate(owners):
             if owner != EMPTY and (stones[point] == EMPTY or point in gone):
-                square = pygame.Rect(0, 0, side, side)
-                square.center = self.centre(point)
-                fill = self.theme.mark_on_white if owner == BLACK else self.theme.mark_on_black
-                pygame.draw.rect(surface, fill, square, border_radius=max(1, side // 6))
-                if self.theme.rimmed and owner != BLACK:
-                    pygame.draw.rect(surface, self.theme.line, square, width=1, border_radius=max(1, side // 6))
+                self._square(surface, point, bool(owner == BLACK), 0.28)
+
+    def _mark_expected(self, surface: pygame.Surface, stones: np.ndarray, expected: np.ndarray) -> None:
+        """A square on every point that is not a living stone of its owner, the larger the surer."""
+        for point, share in enumerate(expected):
+            black = bool(share > 0)
+            if abs(share) >= _LEAST_EXPECTED and stones[point] != (BLACK if black else WHITE):
+                self._square(surface, point, black, 0.34 * float(abs(share)) ** 0.5)
+
+    def _square(self, surface: pygame.Surface, point: int, black: bool, share: float) -> None:
+        """A square in a side's colour, `share` of a cell wide."""
+        side = max(3, round(self.cell * share))
+        square = pygame.Rect(0, 0, side, side)
+        square.center = self.centre(point)
+        fill = self.theme.mark_on_white if black else self.theme.mark_on_black
+        pygame.draw.rect(surface, fill, square, border_radius=max(1, side // 6))
+        if self.theme.rimmed and not black:
+            pygame.draw.rect(surface, self.theme.line, square, width=1, border_radius=max(1, side // 6))
 
     def _mark_candidate(self, surface: pygame.Surface, candidate: Candidate, most: float | None) -> None:
         """A disc, the fuller the more probable, with the probability in percent.

@@ -185,7 +185,9 @@ class GameScreen(Pointed):
         considered = match.considered
         marked = considered is not None and settings.marks != "off" and not match.counting
         thought = considered.decision.thought if considered is not None and marked else None
-        candidates = thought.candidates[:_SHOWN_CANDIDATES] if thought is not None else ()
+        moves = thought is not None and settings.marks != "territory"
+        candidates = thought.candidates[:_SHOWN_CANDIDATES] if thought is not None and moves else ()
+        outlook = thought.outlook if thought is not None and settings.marks == "territory" else None
         self.board.draw(
             surface,
             match.shown,
@@ -195,6 +197,7 @@ class GameScreen(Pointed):
             numbers=settings.numbers,
             dead=match.dead if match.counting else (),
             owners=match.game.area_owner(match.dead) if match.counting else None,
+            expected=outlook.owners if outlook is not None else None,
         )
 
     def _draw_enlarged(self, surface: pygame.Surface, considered: Considered, step: int) -> None:

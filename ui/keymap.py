@@ -57,7 +57,13 @@ GAME_KEYS: tuple[Binding, ...] = (
     Binding("leave", ("escape",), "game", "back", "Closes the help or a picture, or goes back to your game."),
     Binding("open", ("drop",), "", "open a game", "Drop an SGF file on the window to look at it."),
     Binding("save", ("s",), "save", "save a copy", "Every game is saved by itself; this writes another file."),
-    Binding("marks", ("c",), "", "marks", "Shows the agent's likeliest moves, all of them as heat, or none."),
+    Binding(
+        "marks",
+        ("c",),
+        "",
+        "marks",
+        "The agent's likeliest moves, all of them, the territory it expects, or none.",
+    ),
     Binding("numbers", ("m",), "", "move numbers", "Numbers the stones in the order they were played."),
     *_WINDOW,
 )

@@ -50,7 +50,7 @@ class Setup:
         ko_rule: one of KO_RULES, or AUTOMATIC: "simple" with engines, which know no other, else "positional", so
             that every game ends.
         seconds: how long engines that know time settings may think about a move; None leaves it to them.
-        temperature, symmetries: the agent's.
+        temperature, symmetries, lookahead: the agent's (see `GoAgent`).
     """
 
     black: str = HUMAN
@@ -62,6 +62,7 @@ class Setup:
     seconds: float | None = None
     temperature: float = 0.0
     symmetries: int = 1
+    lookahead: int = 0
 
     @property
     def points(self) -> float:
@@ -83,6 +84,7 @@ class Lobby:
 
     Attributes:
         size: of the boards that the agent has learned.
+        blind: why the agent cannot look ahead, a sentence; "" if it can.
         agent_name: what the agent is called until it is loaded.
         record: the record of the last match that was opened.
         last_dream: the last dream that was begun.
@@ -95,6 +97,7 @@ class Lobby:
         *,
         load_dreamer: Callable[[Setup], Dreamer] | None = None,
         style: str = STYLE_WITH_TURN,
+        blind: str = "",
         agent_name: str = "VideoWorld",
         seed: int = 0,
         sgf: Path | None = None,
@@ -103,14 +106,15 @@ class Lobby:
 
         Args:
             size: see above.
-            load_agent: loads the agent with a setup's temperature and symmetries; is called in a thread.
+            load_agent: loads the agent with a setup's temperature, symmetries and lookahead; is called in a thread.
             load_dreamer: the same for what dreams; None where there is nothing to dream with.
             style: of the agent's frames.
+            blind: why the agent cannot look ahead, a sentence; "" if it can.
             agent_name: see above.
             seed: of all chance.
             sgf: where the first game is saved; later ones get a number. Copies go to its folder.
         """
-        self.size = size
+        self.size, self.blind = size, blind
         self.agent_name = agent_name
         self.record: GameRecord | None = None
         self.last_dream: Dream | None = None
@@ -328,8 +332,8 @@ def _why_no_handicap(size: int, stones: int) -> str:
     return ""
 
 
-def _how_it_plays(setup: Setup) -> tuple[float, int]:
-    return setup.temperature, setup.symmetries
+def _how_it_plays(setup: Setup) -> tuple[float, int, int]:
+    return setup.temperature, setup.symmetries, setup.lookahead
 
 
 def _contestant(word: str) -> Contestant | None:

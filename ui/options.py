@@ -16,6 +16,7 @@ ROBOT_CHECKPOINTS = {
     "rlbench": DEFAULT_CHECKPOINT.parent / "robots-small",
 }
 WORLDS = ("go",)
+LOOKAHEAD = 64  # frames that are imagined before a move, about a third of a second's
 
 
 class _Parser(argparse.ArgumentParser):
@@ -94,6 +95,11 @@ def _player_options() -> argparse.ArgumentParser:
         "--symmetries", type=int, choices=(1, 8), default=1,
         help="8 looks at the board in all its orientations: slower and better (default: 1)",
     )  # fmt: skip
+    add(
+        "--lookahead", type=whole_number, metavar="N",
+        help=f"frames it imagines before a move, 0 for none: more are slower and better (default: {LOOKAHEAD}, or none "
+        "where the checkpoint cannot)",
+    )  # fmt: skip
     return options
 
 
@@ -139,7 +145,7 @@ def dream_parser() -> argparse.ArgumentParser:
     parents = [_options(), _person_options()]
     parser = _Parser("play.py dream", description=what, parents=parents, allow_abbrev=False)
     parser.add_argument("world", type=world, metavar="go", help="what to dream of")
-    parser.set_defaults(size=None, symmetries=1, sgf=None)  # of the games that may follow
+    parser.set_defaults(size=None, symmetries=1, lookahead=0, sgf=None)  # of the games that may follow
     return parser
 
 

@@ -12,7 +12,7 @@ from ui.theme import THEMES, Theme
 
 logger = logging.getLogger(__name__)
 
-MARKS = ("top", "heat", "off")
+MARKS = ("top", "heat", "territory", "off")
 PLAYERS_KEPT = 5
 
 
@@ -30,7 +30,8 @@ class Settings:
 
     Attributes:
         theme: a name of THEMES.
-        marks: which of the agent's candidates are marked on the board, one of MARKS.
+        marks: what of the agent's thoughts is marked on the board, one of MARKS: its likeliest moves, all of them,
+            whose it expects each point to be, or nothing.
         numbers: whether stones carry the numbers of their moves.
         rings: whether broken rules are ringed in a dream.
         sound: whether stones click; None means where there is a sound device.

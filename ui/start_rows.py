@@ -14,6 +14,7 @@ SEATS = ("black", "white")
 _KO_RULES = {AUTOMATIC: "Automatic", "simple": "Simple", "positional": "Superko"}
 _SECONDS: dict[float | None, str] = {None: "none", 1.0: "1 s", 5.0: "5 s", 15.0: "15 s"}
 _TEMPERATURES = {0.0: "Best move", 0.25: "0.25", 0.5: "0.5", 1.0: "1, by chance"}
+_LOOKAHEADS = {0: "none", 64: "64 frames", 256: "256", 1024: "1024"}
 _SYMMETRIES = {1: "1, quick", 8: "8, stronger"}
 
 
@@ -81,10 +82,17 @@ def rows_of(lobby: Lobby, seats: list[Seat], setup: Setup, typed: dict[str, str]
             "symmetries", "Agent's views", _choices(_SYMMETRIES, setup.symmetries),
             about=f"From how many sides {agent} looks at the board: eight take longer and play better.",
         ),
+        Row(
+            "lookahead", "Agent's lookahead", _choices(_LOOKAHEADS, setup.lookahead, "{} frames", lobby.blind),
+            about=f"How many frames {agent} imagines before it moves: more take longer and play better.",
+        ),
     ]  # fmt: skip
 
 
-def _choices(words: Mapping[Any, str], value: object, form: str = "{}") -> tuple[Choice, ...]:
-    """The usual values, and the present one where it is another, such as that of the command line."""
-    usual = [Choice(key, label) for key, label in words.items()]
+def _choices(words: Mapping[Any, str], value: object, form: str = "{}", reason: str = "") -> tuple[Choice, ...]:
+    """The usual values, and the present one where it is another, such as that of the command line.
+
+    reason: why only the first of them can be had, "" if all can.
+    """
+    usual = [Choice(key, label, reason if n else "") for n, (key, label) in enumerate(words.items())]
     return tuple(usual if value in words else [*usual, Choice(value, form.format(value))])

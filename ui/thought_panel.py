@@ -9,7 +9,7 @@ from envs.go.coords import point_to_gtp
 from envs.go.renderer import BoardGeometry
 from ui.standing import Standing
 from ui.theme import Colour, Theme
-from ui.thoughts import Considered, differing_points, rejection_clause
+from ui.thoughts import Considered, differing_points, expectation, rejection_clause
 from ui.widgets import draw_bar, draw_box, draw_ring, draw_text, fitting, frame_surface, wrap
 
 STRIP = 4  # imagined frames
@@ -140,7 +140,8 @@ class ThoughtPanel:
         spent, room, small = f"{thought.milliseconds:.0f} ms", rect.right - title.right - 8, max(8, self.text - 2)
         spent = fitting((f"{spent} of thought", spent), small, room)
         draw_text(surface, spent, rect.topright, small, muted, anchor="topright", width=max(1, room))
-        notes = [f"It {rejection_clause(wish, size)}." for wish in thought.rejected[:2]]
+        notes = [f"It {expectation(thought.outlook)}."] if thought.outlook is not None else []
+        notes += [f"It {rejection_clause(wish, size)}." for wish in thought.rejected[:2]]
         notes += [thought.note] if thought.note else []
         rows = max(1, min(_MAX_CANDIDATES, (rect.bottom - top) // line - min(1, len(notes))))
         for candidate in thought.candidates[:rows]:

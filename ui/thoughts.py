@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.agent import Decision, Rejection
+from agents.outlook import Outlook
 from envs.go.coords import point_to_gtp
-from envs.go.rules import GoGame
+from envs.go.rules import BLACK, WHITE, GoGame, colour_name
 
 COMMENTED = 5  # candidates in a record's comment
 _LEAST = 0.005  # candidates below this probability would read "0 %"
@@ -105,13 +106,24 @@ def comment_on(entry: Considered, size: int) -> str:
         if candidate.probability >= _LEAST
     ]
     refused = [f"It {rejection_clause(wish, size)}." for wish in entry.decision.thought.rejected[:1]]
-    return "\n".join([f"{entry.name}: {', '.join(weighed)}", *refused]) if weighed else ""
+    outlook = entry.decision.thought.outlook
+    expected = [f"It {expectation(outlook)}."] if outlook is not None else []
+    return "\n".join([f"{entry.name}: {', '.join(weighed)}", *expected, *refused]) if weighed else ""
 
 
 def rejection_clause(wish: Rejection, size: int) -> str:
     """Such as "wanted D4, but it is occupied"."""
     reason = _BECAUSE.get(wish.reason, wish.reason or "the rules forbid it")
     return f"wanted {point_to_gtp(wish.point, size)}, but {reason}"
+
+
+def expectation(outlook: Outlook) -> str:
+    """Such as "expects Black to win by 3.5 (72 %)"."""
+    black, points = outlook.black_wins >= 0.5, abs(outlook.lead)
+    chance = outlook.black_wins if black else 1 - outlook.black_wins
+    # The mean of the score and the likelier winner may differ by a hair
+    by = f" by {points:.1f}" if (outlook.lead > 0) == black and points >= 0.05 else ""
+    return f"expects {colour_name(BLACK if black else WHITE)} to win{by} ({100 * chance:.0f} %)"
 
 
 def differing_points(imagined: np.ndarray, real: np.ndarray) -> tuple[frozenset[int], float]:

@@ -201,7 +201,7 @@ class WorldConfig(ModelConfig):
     frame_share: float = 0.125  # share of a training batch that also learns to predict the next frame
     frame_weight: float = 0.5  # of that loss
     outlook: bool = False  # also learn to foresee the last frame of the video, at every token of the known frame
-    outlook_weight: float = 0.1  # of that loss
+    outlook_weight: float = 0.5  # of that loss
     history: int = 1  # known frames the model looks at
     instruction_dim: int = 0  # size of an instruction's embedding; 0: no instruction
     # Set from the tokenizer and the dynamics model when the world is built:

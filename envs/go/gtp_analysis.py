@@ -13,7 +13,6 @@ from envs.errors import UserError
 from envs.go.coords import gtp_to_colour, gtp_to_point, point_to_gtp
 from envs.go.gtp_protocol import GtpError
 
-VISITS = 1000  # reported for a move of probability 1; GUIs show labels from 10 visits on
 MIN_INTERVAL = 0.05  # seconds between lines, at least
 # Details that only a search has; asking for them is no mistake.
 _IGNORED = ("ownershipstdev", "movesownership", "movesownershipstdev", "pvvisits", "pvedgevisits", "nopvs")
@@ -31,6 +30,8 @@ class Variation(Protocol):
     def winrate(self) -> float: ...
     @property
     def score(self) -> float: ...
+    @property
+    def visits(self) -> int: ...
 
 
 class Report(Protocol):
@@ -108,20 +109,20 @@ def format_report(report: Report, request: Request, dialect: str, size: int) -> 
     segments = []
     for order, variation in enumerate(report.variations[: request.most]):
         moves = " ".join(point_to_gtp(point, size) for point in variation.line)
-        visits = max(1, round(VISITS * variation.prior))
         if dialect == "lz":
             rate = f"{10_000 * variation.winrate:.0f}"
-            numbers = f"visits {visits} winrate {rate} prior {10_000 * variation.prior:.0f} lcb {rate}"
+            numbers = f"visits {variation.visits} winrate {rate} prior {10_000 * variation.prior:.0f} lcb {rate}"
         else:
             rate = f"{variation.winrate:.4f}"
             score = f"{variation.score:.2f}"
             numbers = (
-                f"visits {visits} winrate {rate} scoreMean {score} scoreLead {score} prior {variation.prior:.4f} "
-                f"lcb {rate} utility {2 * variation.winrate - 1:.4f}"
+                f"visits {variation.visits} winrate {rate} scoreMean {score} scoreLead {score} "
+                f"prior {variation.prior:.4f} lcb {rate} utility {2 * variation.winrate - 1:.4f}"
             )
         segments.append(f"info move {point_to_gtp(variation.line[0], size)} {numbers} order {order} pv {moves}")
     if request.root and dialect == "kata":
-        segments.append(f"rootInfo visits {VISITS} winrate {report.winrate:.4f} scoreLead {report.score:.2f}")
+        visits = sum(variation.visits for variation in report.variations)
+        segments.append(f"rootInfo visits {visits} winrate {report.winrate:.4f} scoreLead {report.score:.2f}")
     if request.ownership and dialect == "kata" and report.ownership is not None:
         segments.append("ownership " + " ".join(f"{value:.3f}" for value in report.ownership.reshape(-1)))
     return " ".join(segments)

@@ -140,3 +140,58 @@ def test_players_pass_the_question_on(analyst: GoAnalyst) -> None:
     mute = AgentPlayer(analyst.agent, analyst.renderer)
     with pytest.raises(UserError, match="does not judge positions"):
         mute.analyse(game)
+
+
+# -- an agent that looks ahead ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def seer(monkeypatch: pytest.MonkeyPatch) -> GoAnalyst:
+    monkeypatch.setattr(analysis, "LOOKS", 48)
+    monkeypatch.setattr(analysis, "LOOKS_AT_ONCE", 16)
+    model = tiny_model(3, outlook=True)
+    for weight in model.world.tokenizer.post_encode.parameters():
+        weight.mul_(50)  # untrained, it would give black and white stones the same code
+    agent = GoAgent(model)
+    return GoAnalyst(agent, renderer_for(agent.geometry))
+
+
+def test_a_search_is_an_analysis_that_grows(seer: GoAnalyst) -> None:
+    game = GoGame(3)
+    game.play(4)
+    grown = reports(seer, game)
+    assert [report.playouts for report in grown] == [0, 16, 32, 48]
+    assert all(report.ownership is not None and report.ownership.shape == (3, 3) for report in grown)
+    last, legal = grown[-1], game.legal_mask()
+    assert sum(variation.playouts for variation in last.variations) == 48
+    looked = [variation.playouts for variation in last.variations]
+    assert looked == sorted(looked, reverse=True) and all(variation.visits >= 1 for variation in last.variations)
+    for variation in last.variations:
+        assert legal[variation.line[0]] and 0 <= variation.winrate <= 1
+        follower = game.copy()
+        for point in variation.line:
+            follower.play(point)  # raises where it is illegal
+    assert max(len(variation.line) for variation in last.variations) > 1
+    again = reports(seer, game)[-1]
+    assert again.variations == last.variations and again.winrate == last.winrate
+
+
+def test_both_sides_see_the_same_outlook(seer: GoAnalyst) -> None:
+    game = GoGame(3, komi=100)
+    black, white = (reports(seer, game, colour)[-1] for colour in (BLACK, WHITE))
+    assert black.winrate < 0.01 < 0.99 < white.winrate and black.score < -80 < 80 < white.score
+    assert black.ownership is not None and white.ownership is not None
+    assert black.ownership.shape == white.ownership.shape
+
+
+def test_stones_are_dead_where_the_outlook_gives_them_to_the_opponent(
+    seer: GoAnalyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game = GoGame(3)
+    for point in (3, 8, 4, game.area, 5):  # Black's middle row; a white stone in a corner
+        game.play(point)
+    model = seer.agent.model
+    for end, dead in ((1.0, [[8]]), (-1.0, [[3, 4, 5]]), (0.1, []), (0.0, [])):
+        owners = torch.full((1, 3, 3), end), torch.tensor([0.5])
+        monkeypatch.setattr(type(model), "end", lambda self, encoded, owners=owners: owners)
+        assert seer.dead_stones(game) == dead

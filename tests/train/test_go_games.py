@@ -323,7 +323,9 @@ def test_the_end_of_the_video_stands_behind_a_clip(config: GoDataConfig) -> None
     boards = BatchedGo(len(lengths), 3)
     boards.stones[:] = finals.stones
     owners, end = boards.area_owners()[np.repeat(np.arange(len(lengths)), lengths)], clips.steps[-1]
-    assert np.array_equal(end.stones, owners) and (end.to_move == 1).all()
+    assert np.array_equal(end.stones, owners)
+    komi = np.where(owners == 1, 1, np.where(owners == 2, -1, 0)).sum((1, 2)) - 7.0
+    assert (end.to_move[komi != 0] == np.where(komi > 0, 1, 2)[komi != 0]).all(), "the strip shows who won"
     assert (end.last_move == -1).all() and (end.ko == -1).all(), "no mark tells how the game went"
     turned = video.sample(np.random.default_rng(1), 50, ending=True)
     assert same(turned, video.sample(np.random.default_rng(1), 50, ending=True))
@@ -342,6 +344,9 @@ def test_counted_games_end_as_they_were_counted(tmp_path: Path) -> None:
     told = np.flatnonzero(owners[:, 0] >= 0)
     lengths = records.lengths[told].astype(int)
     assert np.array_equal(clips.steps[-1].stones.reshape(-1, 9), owners[np.repeat(told, lengths)])
+    won = replace(records, owners=owners, result=np.where(np.arange(12) % 2, 1, -1).astype(np.int8))
+    end = GoVideo(GoDataConfig(size=3, symmetries=False), "all", won).sweep(1000, ending=True)[0].steps[-1]
+    assert np.array_equal(end.to_move, np.where(np.repeat(told, lengths) % 2, 1, 2)), "as the records tell"
     assert len(video.sweep(1000)[0].steps[0].to_move) == records.lengths.astype(int).sum()
     known = {row.tobytes() for row in owners[told]}
     drawn = video.sample(np.random.default_rng(0), 64, ending=True).steps[-1].stones

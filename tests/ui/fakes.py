@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from agents.agent import Candidate, Decision, Rejection, Thought
+from agents.outlook import Outlook
 from agents.players import AgentPlayer
 from envs.go.batch import apply_moves
 from envs.go.renderer import BoardGeometry, BoardRenderer, read_board
@@ -58,6 +59,7 @@ class FakeAgent:
                 rejected=rejected,
                 confidence=best.probability,
                 milliseconds=milliseconds,
+                outlook=Outlook(np.linspace(-1, 1, size * size).reshape(size, size).astype(np.float32), 0.4, komi),
                 note="a fake for tests",
             ),
         )

@@ -224,10 +224,11 @@ def test_candidates_are_shown_and_hidden(open_window: Open) -> None:
     board = driver.screen.board.rect
     part = (slice(board.left, board.right), slice(board.top, board.bottom))
     pictures = []
-    for _ in range(3):
+    for _ in range(4):
         pictures.append(driver.picture()[part])
         driver.key("c")
-    top, heat, off = pictures
+    top, heat, territory, off = pictures
+    assert (territory != off).mean() > (territory != top).mean() / 2 > 0
     assert (top == marked[part]).all() and (heat != top).mean() > (off != top).mean() > 0
     assert (driver.picture()[part] == marked[part]).all()
 

@@ -153,6 +153,8 @@ def test_heat_numbers_and_marks(play: Open) -> None:
     tinted = (pictures["heat"] != pictures["off"]).any(-1).mean()
     marked = (pictures["top"] != pictures["off"]).any(-1).mean()
     assert tinted > marked > 0
+    expected = (pictures["territory"] != pictures["off"]).any(-1).mean()
+    assert expected > 0 and (pictures["territory"] != pictures["top"]).any()
     driver.key("m")
     assert settings.numbers and (driver.picture(rect) != pictures["top"]).any()
 

@@ -15,6 +15,7 @@ import numpy as np
 from envs.errors import UserError
 from envs.go.batch import BatchedGo, Positions, apply_moves, replay, transform, transform_points
 from envs.go.renderer import BoardGeometry, renderer_for
+from envs.go.rules import BLACK, WHITE
 from train.data.go_measures import boards_exact, commonest_share
 from train.data.go_records import ASSETS, GameRecords, records_from_sgf
 from train.data.video import VideoConfig, check_split
@@ -130,7 +131,7 @@ class GoVideo:
             self._extra = GoVideo(replace(config, extra=""), "all", GameRecords.load(Path(config.extra)))
         moves, lengths = records.moves[games], records.lengths[games].astype(np.int64)
         self.positions, self.offsets = replay(moves, lengths, records.size)
-        self._counted = _counted(self.positions.take(self.offsets[1:] - 1), records.owners, games)
+        self._counted = _counted(self.positions.take(self.offsets[1:] - 1), records, games)
         own = np.arange(moves.shape[1]) < lengths[:, None]
         replies = (records.replies if config.reply == "teacher" else records.moves)[games]
         unknown = (self._counted.stones < 0).any((1, 2))
@@ -156,7 +157,7 @@ class GoVideo:
         """`count` random clips, each under a random symmetry (if the config says so).
 
         ending: behind each clip stands the end of its film, as one frame more: the counted board, on which every point
-        that is somebody's has a stone of theirs.
+        that is somebody's has a stone of theirs, and whose strip has the winner's shade.
         """
         extra = int(rng.binomial(count, self.config.extra_share)) if self._extra is not None else 0
         known = self._ending if ending else self._starts
@@ -227,14 +228,22 @@ def split_games(count: int, held_out: float) -> dict[str, np.ndarray]:
     return {name: np.sort(games if len(games) else order) for name, games in parts.items()}
 
 
-def _counted(final: Positions, owners: np.ndarray | None, games: np.ndarray) -> Positions:
-    """How films end: boards filled by `owners` (of all records), or where there are none by counting `final`."""
+def _counted(final: Positions, records: GameRecords, games: np.ndarray) -> Positions:
+    """How the films of `games` end: boards filled by their owners, with the winner "to move", without a mark.
+
+    Owners that the records lack are counted on `final`, winners that they do not tell with the komi. A draw looks like
+    a win of either side in turn.
+    """
     boards = BatchedGo(len(games), final.size)
-    if owners is None:
+    if records.owners is None:
         boards.stones[:] = final.stones
         boards.stones[:] = boards.area_owners()
     else:
-        boards.stones[:] = owners[games].reshape(boards.stones.shape)
+        boards.stones[:] = records.owners[games].reshape(boards.stones.shape)
+    flat = boards.stones.reshape(len(games), -1)
+    score = (flat == BLACK).sum(1) - (flat == WHITE).sum(1) - records.komi[games]
+    won = np.where(records.result[games] != 0, records.result[games], np.sign(score) if not records.result.any() else 0)
+    boards.to_move[:] = np.where(won > 0, BLACK, np.where(won < 0, WHITE, 1 + games % 2))
     return boards.positions
 
 

@@ -211,7 +211,7 @@ def test_details_on_request(server: GtpServer) -> None:
     line = "kata-analyze 1 rootInfo true ownership true maxmoves 1 minmoves 2 pvVisits true"
     server.answer(line, seen.append, interrupted)
     last = seen[-2]
-    assert " rootInfo visits 1000 winrate 0.2500 scoreLead -1.50 ownership " in last and "order 1" not in last
+    assert " rootInfo visits 1083 winrate 0.2500 scoreLead -1.50 ownership " in last and "order 1" not in last
     assert len(last.split("ownership ")[1].split()) == 81
 
 

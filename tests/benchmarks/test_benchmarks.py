@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from agents.elo import wilson
 from agents.standings import Outcome, Standings
@@ -17,8 +18,9 @@ from benchmarks.report import percent, write
 from benchmarks.video_gobench import PHASES, BenchStates, load_states, measure, move_probabilities
 from envs.errors import UserError
 from envs.go.batch import legal_moves, replay, symmetry_table, transform
-from tests.go_games import WilfulModel, random_moves, random_positions
+from tests.go_games import WilfulModel, random_moves, random_positions, tiny_model
 from train.compose import CONF
+from train.data.go_games import GoDataConfig, GoVideo
 from train.data.go_records import ASSETS
 from train.plan import plan
 
@@ -84,6 +86,31 @@ def test_the_window_keeps_stdout_for_its_table(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.delenv("PYGAME_HIDE_SUPPORT_PROMPT", raising=False)
     assert window.main([str(tmp_path / "nowhere")]) == 2
     assert os.environ["PYGAME_HIDE_SUPPORT_PROMPT"]
+
+
+def test_how_often_the_end_is_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every point and every winner, where the model knows them; about half, where it always says Black."""
+    model = tiny_model(9, outlook=True)
+    for weight in model.world.tokenizer.post_encode.parameters():
+        weight.mul_(50)  # untrained, it would give black and white stones the same code
+    end = GoVideo(GoDataConfig(), "test").sweep(200, ending=True)[0].steps[-1]
+    asked = []
+
+    def knows(encoded: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = slice(len(asked), len(asked) + len(encoded.stem))
+        asked.extend(range(rows.start, rows.stop))
+        owners = np.where(end.stones[rows] == 1, 0.9, -0.9)
+        return torch.from_numpy(owners), torch.from_numpy(np.where(end.to_move[rows] == 1, 1.0, 0.0))
+
+    monkeypatch.setattr(model, "end", knows)
+    monkeypatch.setattr("agents.outlook.TRUST", 1.0)
+    found = go_parts.measure_outlook(model, 200)
+    assert found["positions"] == found["winner_foreseen"] == len(asked) == 200
+    assert found["points"] == found["owner_foreseen"] > 0.95 * 200 * 81
+    always = lambda encoded: (torch.full((len(encoded.stem), 9, 9), 0.9), torch.ones(len(encoded.stem)))  # noqa: E731
+    monkeypatch.setattr(model, "end", always)
+    found = go_parts.measure_outlook(model, 200)
+    assert 0.3 < found["winner_foreseen"] / 200 < 0.7 and 0.3 < found["owner_foreseen"] / found["points"] < 0.7
 
 
 # -- Video-GoBench ---------------------------------------------------------------------------------------------------
@@ -298,3 +325,15 @@ def test_a_variant_is_trained_and_measured(tmp_path: Path) -> None:
 def test_an_unknown_variant(capsys: pytest.CaptureFixture[str]) -> None:
     assert ablations.main(["assets/checkpoints/go9-small", "--only", "larger"]) == 2
     assert "there is no variant 'larger'; choose from shipped" in capsys.readouterr().err
+
+
+def test_a_lookahead_counts_what_was_looked_at() -> None:
+    model = tiny_model(3, outlook=True)
+    for weight in model.world.tokenizer.post_encode.parameters():
+        weight.mul_(50)  # untrained, it would give black and white stones the same code
+    positions = random_positions(5, 3)
+    plain, ahead = (move_probabilities(model, positions, "codes", 1, lookahead) for lookahead in (0, 20))
+    assert ahead.shape == plain.shape == (5, 10) and np.allclose(ahead.sum(1), 1)
+    shares = ahead * 20
+    assert np.abs(shares - shares.round()).max() < 1e-3, "whole visits"
+    assert not np.allclose(ahead, plain, atol=0.02)

@@ -88,8 +88,8 @@ class GoDataConfig(VideoConfig):
 class BoardClips:
     """Clips that are not drawn yet: T position arrays of B boards. Drawing them gives uint8 (B, T, S, S, 3).
 
-    This is all that reaches the tokenizer, dynamics and world stages: positions as a film would show them, no moves, no
-    results.
+    This is all that reaches the tokenizer, dynamics and world stages: positions as a film would show them, its end
+    among them if it is asked for, and no moves.
     """
 
     steps: tuple[Positions, ...]

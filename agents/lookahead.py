@@ -21,7 +21,7 @@ from agents.videoworld.transformer import Encoded
 
 CODES = 48  # likeliest codes that a frame's moves are read from
 WIDTH = 16  # moves considered from an imagined frame; from the first all are
-EXPLORATION = 1.6  # of PUCT
+EXPLORATION = 2.0  # of PUCT
 FIRST_PLAY = 0.25  # how much worse than its parent an untried move is taken to be, times the root of what was tried
 PARALLEL = 8  # positions that one tree imagines at once
 

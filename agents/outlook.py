@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 KOMI = 7.0  # where nobody says: no frame shows it; also that of the games most films are of
 SPREAD, FLOOR = 2.2, 2.0  # variance of a final score: points of it for each undecided point of the board, and at least
-TRUST = 0.5  # in the winner that is foreseen; the rest in the points
+TRUST = 0.9  # in the winner that is foreseen; the rest in the points
 SURE = 1e-4  # no winner is surer than 1 - SURE
 MARGIN = 0.1  # of the value is about winning by more points, the rest about winning
 MARGIN_POINTS = 10.0

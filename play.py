@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from agents.checkpoint_config import checkpoint_frames
 from envs.errors import UserError
-from ui.options import calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
+from ui.options import ask_parser, calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
 
 if TYPE_CHECKING:
     from agents.go_agent import GoAgent, GoModel
@@ -47,6 +47,7 @@ usage: play.py MODE [options]
   play.py gtp                   a GTP engine for Sabaki and other Go programs
   play.py calvin                watch a robot at CALVIN's play table, steer it yourself and record it
   play.py rlbench               the same at RLBench's tasks
+  play.py ask IMAGE "..."       ask about a picture, a position or a scene; the answer marks what it speaks of
 
 play.py MODE --help lists the options of a mode.
 """
@@ -183,7 +184,10 @@ def own_colour(args: argparse.Namespace, seed: int) -> int:
 def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
     """Return what makes games and dreams with the agent of --checkpoint."""
     from envs.go.renderer import STYLE_WITH_TURN
+    from ui.asker import make_asker
     from ui.lobby import Lobby
+
+    make_asker(args.ask)  # a model that is named in vain is told now
 
     def asked(wanted: Setup) -> argparse.Namespace:
         return argparse.Namespace(**{**vars(args), "temperature": wanted.temperature, "symmetries": wanted.symmetries})
@@ -193,6 +197,7 @@ def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
         lambda wanted: load_agent(asked(wanted), size, seed),
         load_dreamer=lambda wanted: load_go_agent(asked(wanted), seed),
         style=str(agent_frames(args).get("style", STYLE_WITH_TURN)),
+        make_asker=functools.partial(make_asker, args.ask),
         agent_name=NAME,
         seed=seed,
         sgf=args.sgf,
@@ -340,6 +345,13 @@ def watch_robot(args: argparse.Namespace) -> None:
             tell(session.farewell)
 
 
+def ask(args: argparse.Namespace) -> None:
+    """Answer a question about a picture, or those that are typed."""
+    from ui.ask import answer_questions
+
+    answer_questions(args, seed_of(args), tell)
+
+
 def tell(sentence: str) -> None:
     """Say something that is no result: on stderr."""
     print(sentence, file=sys.stderr, flush=True)
@@ -351,6 +363,7 @@ MODES: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse
     "gtp": (gtp_parser, serve_gtp),
     "calvin": (calvin_parser, watch_robot),
     "rlbench": (rlbench_parser, watch_robot),
+    "ask": (ask_parser, ask),
 }
 
 
@@ -366,8 +379,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(f"there is no mode {words[0]!r}; choose {', '.join(MODES)}")
         parser, run = MODES[words[0]]
         args = parser().parse_args(words[1:])
-        # Whoever names nothing but the agent is asked the rest on the start screen.
-        args.explicit = any(word.partition("=")[0] != "--checkpoint" for word in words[1:] if word.startswith("--"))
+        # Whoever names nothing but the models is asked the rest on the start screen.
+        options = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
+        args.explicit = bool(options - {"--checkpoint", "--ask"})
         args.explicit = args.explicit or getattr(args, "game", None) is not None
         run(args)
     except UserError as error:

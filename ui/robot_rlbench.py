@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.errors import UserError
 from envs.rlbench.actions import read_action
@@ -108,6 +109,7 @@ class RLBenchSimulation:
 
     def __init__(self, backend: str, size: int) -> None:
         """size: side of both cameras' pictures, px."""
+        self._draws = backend == "builtin"  # pictures of any size
         try:
             self.world = make_world(backend, dict.fromkeys(CAMERAS, (size, size)))
         except SimulatorError as error:
@@ -147,6 +149,10 @@ class RLBenchSimulation:
         if info["failed"] and trouble is None:
             trouble = "nothing can solve the task any more"
         return self._view(self._asked and bool(info["success"]) and not self._stale, trouble or info["trouble"])
+
+    def portrait(self, size: int) -> NDArray[np.uint8]:
+        """See `Simulation`."""
+        return self.world.overview(size) if self._draws else self.world.picture(RLBench.cameras[0])[0]
 
     def expert(self, task: str, seed: int) -> Policy:
         """See `Simulation`; after an attempt in vain the script begins anew."""

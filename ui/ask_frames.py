@@ -74,7 +74,9 @@ def board_subject(words: str) -> Subject:
     record = read_record(path)
     length = len(record.game.history)
     if move is not None and move > length:
-        raise UserError(f"{path.name} has {length} moves, and no move {move}; give {path.name}:0 to {path.name}:{length}")
+        raise UserError(
+            f"{path.name} has {length} moves, and no move {move}; give {path.name}:0 to {path.name}:{length}"
+        )
     ply = length if move is None else move
     image = board_frame(rewound(record.game, ply))
     notes = tuple(f"{note[:1].upper()}{note[1:]}." for note in record.notes[:1])

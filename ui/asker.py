@@ -57,7 +57,7 @@ class Asker:
         self.question = put
 
     def look(self, frame: Callable[[], NDArray[np.uint8]], about: Hashable) -> None:
-        """Answer the question about a frame uint8 (H, W, 3), which the thread makes; `about` stands for what it shows."""
+        """Answer the question about a frame uint8 (H, W, 3) that the thread makes; `about` stands for what it shows."""
         put, load = self.question, self._load
         assert load is not None and put and about is not None
 
@@ -71,7 +71,7 @@ class Asker:
             self._thinker = Thinker("asker")
         self._thinker.ask(work)
 
-    def attend(self, about: Hashable, tell: Callable[[str], None]) -> bool:
+    def attend(self, about: Hashable, tell: Callable[[str], object]) -> bool:
         """Take in an answer, and let go of it once something else is shown; whether the picture has changed.
 
         about: what is shown now. tell: is given a sentence where there is no answer.

@@ -90,7 +90,10 @@ def _asking_options() -> argparse.ArgumentParser:
     """Return the options of the windows in which one can ask about what is shown."""
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument(
-        "--ask", type=Path, metavar="FOLDER", help="the model that answers your questions (default: the shipped ask-small)"
+        "--ask",
+        type=Path,
+        metavar="FOLDER",
+        help="the model that answers your questions (default: the shipped ask-small)",
     )
     return options
 

@@ -1,4 +1,4 @@
-"""Questions about what a robot's scene camera shows. Time stands still for them: an answer holds for one moment only."""
+"""Questions about what a robot's scene camera shows; time stands still for them, as an answer holds for a moment."""
 
 from __future__ import annotations
 

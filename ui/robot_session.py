@@ -131,6 +131,7 @@ class RobotSession(RobotAsking):
             self.tell("This attempt is over; P goes on from here, N makes a new start.")
             return
         self.paused = self._single = True
+        self._halted = False
 
     def change_speed(self, by: int) -> None:
         """The next speed up or down."""
@@ -291,6 +292,7 @@ class RobotSession(RobotAsking):
     # Inside
 
     def _take_over(self) -> None:
+        self._go_on_after_question()
         if self.actor != YOU and self.let_act(YOU):
             self.paused = False
         if self.solved:

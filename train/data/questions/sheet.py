@@ -22,7 +22,9 @@ def make_sheet(questions: Sequence[Question]) -> Image.Image:
     for place, question in enumerate(questions):
         left, top = place % COLUMNS * CELL[0] + 8, place // COLUMNS * CELL[1] + 8
         height, width = question.image.shape[:2]
-        frame = Image.fromarray(overlay(question.image, question.masks)).resize((width * SCALE, height * SCALE), Image.Resampling.NEAREST)
+        frame = Image.fromarray(overlay(question.image, question.masks)).resize(
+            (width * SCALE, height * SCALE), Image.Resampling.NEAREST
+        )
         sheet.paste(frame, (left, top))
         line = top + height * SCALE + 4
         about = f"{question.source}, {question.family} {question.combination}".strip()

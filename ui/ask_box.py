@@ -1,4 +1,4 @@
-"""Where one asks about what a window shows: a field, the answer with its phrases in colour, and tints in the picture."""
+"""Where one asks about what a window shows: a field, an answer with its phrases in colour, tints in the picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from operator import itemgetter
 import numpy as np
 import pygame
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from agents.pixellm.asking import Reply
 from agents.pixellm.coco import box_of
@@ -25,6 +25,7 @@ HOW = "Ask about what is shown; Enter asks, Escape goes back."
 LEAST = (14, 7)  # width and height of a box with room for an answer, in heights of words
 _TYPED = 400  # letters; more are no question
 _SMALLEST = 9  # px; letters below that are not read
+_SMOOTH = 0.7  # pixels of a mask by which its edge is smoothed where it is enlarged
 NAMELESS = "*"  # stands for a target that no word of the answer calls
 
 # A part of an answer, and the number of the target that it calls; None for words between
@@ -38,9 +39,9 @@ class AskBox:
         field: what is typed; None while nobody types.
     """
 
-    def __init__(self, asker: Asker, ask: Callable[[str], bool]) -> None:
-        """`ask` is called with what was typed, and returns whether it was taken."""
-        self.asker, self._ask = asker, ask
+    def __init__(self, asker: Asker, ask: Callable[[str], bool], examples: Sequence[str]) -> None:
+        """`ask` is called with what was typed, and returns whether it was taken; `examples` are questions to show."""
+        self.asker, self._ask, self._examples = asker, ask, examples
         self.field: TextField | None = None
         self._place = pygame.Rect(0, 0, 0, 0)  # of the field
         self._tint: tuple[Reply, tuple[int, int], pygame.Surface] | None = None
@@ -97,7 +98,7 @@ class AskBox:
         """Where the box stands: in `panel`, or over the lower end of `window` where that has no room."""
         if panel.width >= LEAST[0] * text and panel.height >= LEAST[1] * text:
             return panel
-        height = min(window.height, max(11 * text, window.height // 2))
+        height = min(window.height, max((LEAST[1] + 1) * text, window.height * 2 // 5))
         return pygame.Rect(window.left, window.bottom - height, window.width, height)
 
     def draw(self, surface: pygame.Surface, rect: pygame.Rect, theme: Theme, text: int, seconds: float) -> None:
@@ -121,7 +122,7 @@ class AskBox:
                 surface, f"{waits}{dots(seconds)}", below, text, theme.text, anchor="bottomleft", width=room.width
             )
         else:
-            _draw_lines(surface, room, ["Such as: Which white stones are in atari?", HOW], theme.muted, text)
+            _draw_lines(surface, room, ["Such as:", *self._examples], theme.muted, text)
 
     def draw_tints(self, surface: pygame.Surface, place: pygame.Rect, crop: Callable[[NDArray], NDArray]) -> None:
         """Tint what the answer speaks of in a picture that is drawn at `place`; `crop` gives that part of a mask."""
@@ -150,7 +151,8 @@ def tint_surface(masks: Sequence[NDArray[np.bool_]], size: tuple[int, int]) -> p
                         math.ceil((across + 4) * x), math.ceil((down + 4) * y))
         )  # fmt: skip
         source = (part.left / x, part.top / y, part.right / x, part.bottom / y)
-        grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(part.size, Image.Resampling.BICUBIC, source)
+        grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(part.size, Image.Resampling.BILINEAR, source)
+        grey = grey.filter(ImageFilter.GaussianBlur(_SMOOTH * min(x, y)))
         inside = np.asarray(grey) >= 128
         core = inside
         for _ in range(edge):

@@ -28,6 +28,12 @@ from ui.widgets import draw_box, draw_text, fitting, frame_surface
 
 _SHOWN_CANDIDATES = 5
 _LEAST_SHOWN = 0.01  # candidates below this probability are not marked on the board
+_EXAMPLES = (
+    "Which white groups are in atari?",
+    "How many liberties does the group at E5 have?",
+    "Where is Black's territory?",
+    "What would White capture at E5?",
+)
 _RESIGN_SECONDS = 3.0  # within which the second press has to come
 
 
@@ -44,7 +50,7 @@ class GameScreen(Pointed):
         self.board = BoardView(match.shown.size, surroundings.theme)
         self.panel = SidePanel(surroundings.theme)
         self.timeline = Timeline(surroundings.theme)
-        self.ask = AskBox(match.asker, match.ask)
+        self.ask = AskBox(match.asker, match.ask, _EXAMPLES)
         self.status = pygame.Rect(0, 0, 1, 1)
         self.enlarged: int | None = None  # the imagined frame that is shown in place of the board
         self._text = 14

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agents.pixellm.config import FRAME_SIDE
 from envs.errors import UserError
 from ui.asker import Asker
-from ui.messages import WARNING, sentence
+from ui.messages import WARNING, Message, sentence
 from ui.robot_rig import Progress
 from ui.robot_standing import RobotStanding
 
@@ -23,6 +23,13 @@ class RobotAsking(RobotStanding):
     asker: Asker
     _orders: deque[Callable[[], Progress | None]]
     _halted = False  # time stands still for a question, and goes on behind it
+
+    @property
+    def status(self) -> Message:
+        """See `RobotStanding`."""
+        if self._halted and self.message is None and not self.loading:
+            return Message("Time stands still for the question; Escape goes on.")
+        return super().status
 
     def rest(self) -> None:
         """Stand still, so that what is asked about stays in the picture."""

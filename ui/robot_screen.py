@@ -22,6 +22,7 @@ from ui.text_field import clipboard_text
 from ui.theme import Colour, load_font
 from ui.widgets import draw_box, draw_text
 
+_EXAMPLES = ("Where is the gripper?", "Show the door handle and the robot arm.", "Which is the leftmost ball?")
 _WORDS = {AGENT: "AGENT", EXPERT: "EXPERT", YOU: "YOU"}
 
 
@@ -34,7 +35,7 @@ class RobotScreen:
         choice = len(session.benchmark.scenes) > 1
         self.bindings = tuple(binding for binding in ROBOT_KEYS if choice or binding.action != "scene")
         self.panel, self.strip = RobotPanel(), FutureStrip()
-        self.ask = AskBox(session.asker, session.ask)
+        self.ask = AskBox(session.asker, session.ask, _EXAMPLES)
         self.page: InstructionPage | None = None
         self.pointer = (-1, -1)
         self.held: set[str] = set()

@@ -104,9 +104,6 @@ def _judge(question: str, strange: list[str]) -> tuple[str, ...]:
     named = ", ".join(repr(word) for word in dict.fromkeys(strange))
     named = named if len(named) <= _QUOTED else named[:_QUOTED].rstrip(" ,'") + " ..."
     if known < len(strange):
-        raise UserError(
-            f"the question has {len(strange)} words that this model has not learned, such as {named}: ask in English "
-            "about what the picture shows"
-        )
+        raise UserError(f"the model has not learned {named}: ask in English about what the picture shows")
     verb = "is a word" if len(set(strange)) == 1 else "are words"
     return (f"The answer may be wrong: {named} {verb} that this model has not learned.",)

@@ -75,7 +75,7 @@ def _is_animated(image: Image.Image) -> bool:
 def _as_rgb(image: Image.Image, path: Path) -> NDArray[np.uint8]:
     with contextlib.suppress(Exception):  # the picture is good without its EXIF data
         image = ImageOps.exif_transpose(image)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if image.mode[0] in "IF":  # whole numbers of 16 or 32 bits, and fractions
         return _from_grey(np.asarray(image), image.mode, path)
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")

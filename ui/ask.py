@@ -19,10 +19,9 @@ from agents.pixellm.asking import Reply, ask, put_question
 from agents.pixellm.coco import load_pycocotools
 from agents.pixellm.overlay import ink_on, overlay, tint_of
 from envs.errors import UserError
-from envs.files import replace_bytes
+from envs.files import data_folder, replace_bytes
 from ui.ask_frames import Subject, subject_of
 from ui.ask_model import check_model, load_model
-from ui.record import games_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,14 +38,13 @@ class AnswerFiles:
     """Where answers go: for each a picture and, beside it, a JSON file of the same name; nothing is written over."""
 
     def __init__(self, out: Path | None) -> None:
-        """out: a folder, or the PNG of the first answer; by default the folder `answers` beside the saved games.
+        """out: a folder, or the PNG of the first answer; by default `answers` in the user's data folder.
 
         Raises:
             UserError: the folder cannot be made or written into, or `out` is no PNG.
         """
-        if out is None:
-            out = games_folder().parent / "answers"
-        is_file = bool(out.suffix) and not out.is_dir()
+        out = data_folder() / "answers" if out is None else out
+        is_file = bool(out.suffix) and not os.path.isdir(out)
         if is_file and out.suffix.lower() in OTHER_FILES:
             raise UserError(f"{out} is no PNG, which answers are written as; give a folder or a name that ends in .png")
         named = is_file and out.suffix.lower() == ".png"

@@ -7,13 +7,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.pixellm.config import FRAME_SIDE
 from envs.errors import UserError
-from envs.go.rules import GoGame
+
+if TYPE_CHECKING:
+    from envs.go.rules import GoGame
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from envs.calvin.play_table import ROBOT_BASE
 from envs.calvin.sequences import CHAIN_STEPS
 from envs.calvin.tasks import TASKS
 from envs.calvin.world import CAMERAS, CONTROL_HZ
+from envs.files import data_folder
 from envs.tabletop.arm import MAX_ANGLE_STEP, MAX_POSITION_STEP, beyond_reach
 from envs.tabletop.dataset_writer import DatasetWriter
-from ui.record import games_folder
 from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
 SIDES: tuple[int, ...] = (200, 400)  # px of the static camera; CALVIN's own first
@@ -77,7 +77,7 @@ class Calvin:
 
     def data_set(self, scene: str) -> Path:
         """See `Benchmark`."""
-        return games_folder().parent / "demonstrations" / f"calvin-{scene}"
+        return data_folder() / "demonstrations" / f"calvin-{scene}"
 
     def record(self, folder: Path, scene: str) -> DatasetWriter:
         """See `Benchmark`; what is recorded becomes the split `training` of the data set in `folder`."""

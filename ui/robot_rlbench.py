@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.errors import UserError
+from envs.files import data_folder
 from envs.rlbench.actions import read_action
 from envs.rlbench.dataset import CAMERAS, frame_of, rlbench_kind
 from envs.rlbench.env import make_world
@@ -18,7 +19,6 @@ from envs.rlbench.language import instruction_for, meaning_of
 from envs.rlbench.tasks import check_task, check_variation, task_named, task_names
 from envs.rlbench.world import CLOSED, CONTROL_HZ, OPEN, SIDE, TASK_STEPS, SimulatorError
 from envs.tabletop.dataset_writer import DatasetWriter
-from ui.record import games_folder
 from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
 SIDES = (SIDE, 2 * SIDE)  # px of both cameras; RLBench's own first
@@ -97,7 +97,7 @@ class RLBench:
 
     def data_set(self, scene: str) -> Path:
         """See `Benchmark`."""
-        return games_folder().parent / "demonstrations" / "rlbench"
+        return data_folder() / "demonstrations" / "rlbench"
 
     def record(self, folder: Path, scene: str) -> DatasetWriter:
         """See `Benchmark`; what is recorded becomes the split `training` of the data set in `folder`."""

@@ -81,7 +81,7 @@ def _as_rgb(image: Image.Image, path: Path) -> NDArray[np.uint8]:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image)
     try:
-        return np.ascontiguousarray(image.convert("RGB"))
+        return np.array(image.convert("RGB"))  # Pillow's own memory cannot be written
     except ValueError as error:
         raise UserError(f"{path} has pixels of kind {image.mode!r}; save it as RGB") from error
 

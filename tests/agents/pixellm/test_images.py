@@ -94,7 +94,9 @@ def test_of_several_pictures_the_first_is_taken_and_that_is_told(tmp_path: Path,
     second = Image.new("RGB", SIZE, BLUE)
     path = saved(tmp_path / "moving", Image.new("RGB", SIZE, RED), kind, save_all=True, append_images=[second])
     read = read_image(path)
-    assert near(read.pixels[3, 7], RED) and read.notes == ("The file holds several pictures; the first is asked about.",)
+    assert near(read.pixels[3, 7], RED) and read.notes == (
+        "The file holds several pictures; the first is asked about.",
+    )
 
 
 # What cannot be used

@@ -16,6 +16,7 @@ from agents.pixellm.asking import Reply
 from agents.pixellm.coco import box_of
 from agents.pixellm.overlay import FILL, edge_of, ink_on, tint_of
 from ui.asker import Asker
+from ui.messages import WARNING, Message
 from ui.side_panel import dots
 from ui.text_field import TextField
 from ui.theme import Colour, Theme, load_font
@@ -55,6 +56,10 @@ class AskBox:
     def shown(self) -> bool:
         """Whether there is anything to draw."""
         return self.typing or bool(self.asker.question)
+
+    def status(self, message: Message) -> Message:
+        """What the status line says: how to ask while somebody types, unless there is a warning."""
+        return Message(HOW) if self.typing and message.kind != WARNING else message
 
     def open(self) -> None:
         """Let somebody type; the last question stands there, and goes with the first letter."""
@@ -146,32 +151,30 @@ def tint_surface(masks: Sequence[NDArray[np.bool_]], size: tuple[int, int]) -> p
             continue
         x, y = width / mask.shape[1], height / mask.shape[0]
         # The part of the picture that it touches: a window may be large, and targets many
-        part = pygame.Rect(0, 0, *size).clip(
-            pygame.Rect(math.floor((left - 2) * x), math.floor((top - 2) * y),
-                        math.ceil((across + 4) * x), math.ceil((down + 4) * y))
-        )  # fmt: skip
-        source = (part.left / x, part.top / y, part.right / x, part.bottom / y)
-        grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(part.size, Image.Resampling.BILINEAR, source)
+        first, last = max(0, math.floor((left - 2) * x)), min(width, math.ceil((left + across + 2) * x))
+        upper, lower = max(0, math.floor((top - 2) * y)), min(height, math.ceil((top + down + 2) * y))
+        source = (first / x, upper / y, last / x, lower / y)
+        part = (last - first, lower - upper)
+        grey = Image.fromarray(mask.astype(np.uint8) * 255).resize(part, Image.Resampling.BILINEAR, source)
         grey = grey.filter(ImageFilter.GaussianBlur(_SMOOTH * min(x, y)))
         inside = np.asarray(grey) >= 128
         core = inside
         for _ in range(edge):
             core = core & ~edge_of(core)
-        layer = layers[part.top : part.bottom, part.left : part.right]
+        layer = layers[upper:lower, first:last]
         layer[inside] = (*tint_of(number), 255)
         layer[core] = (*tint_of(number), round(255 * FILL))
     return pygame.image.frombuffer(layers.tobytes(), size, "RGBA").convert_alpha()
 
 
-def _draw_lines(surface: pygame.Surface, room: pygame.Rect, texts: Sequence[str], colour: Colour, size: int) -> int:
-    """Lines below one another as far as there is room; returns where the next would begin."""
+def _draw_lines(surface: pygame.Surface, room: pygame.Rect, texts: Sequence[str], colour: Colour, size: int) -> None:
+    """Lines below one another as far as there is room."""
     top, pitch = room.top, round(1.4 * size)
     for line in (line for text in texts for line in wrap(text, size, room.width)):
         if top + pitch > room.bottom + size // 2:
-            break
+            return
         draw_text(surface, line, (room.left, top), size, colour, width=room.width)
         top += pitch
-    return top
 
 
 def _draw_reply(surface: pygame.Surface, room: pygame.Rect, reply: Reply, theme: Theme, text: int, asked: bool) -> None:

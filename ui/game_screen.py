@@ -11,7 +11,7 @@ import pygame
 from agents.pixellm.config import FRAME_SIDE
 from envs.go.renderer import BoardGeometry
 from envs.go.rules import NO_POINT
-from ui.ask_box import HOW, AskBox
+from ui.ask_box import AskBox
 from ui.board_view import BoardView
 from ui.keymap import GAME_KEYS
 from ui.layout import lay_out
@@ -139,7 +139,6 @@ class GameScreen(Pointed):
     def _open_ask(self) -> None:
         self.enlarged = None
         self.ask.open()
-        self.match.tell(HOW)
 
     def _ask_place(self) -> pygame.Rect:
         window = pygame.Rect(0, 0, self.status.width, self.status.top)
@@ -204,7 +203,7 @@ class GameScreen(Pointed):
         self.panel.draw(surface, match, self.pointer, seconds, thoughts=not self.ask.shown)
         if self.ask.shown:
             self.ask.draw(surface, self._ask_place(), theme, self._text, seconds)
-        draw_status(surface, self.status, match.status, self._hint(), theme, self._text)
+        draw_status(surface, self.status, self.ask.status(match.status), self._hint(), theme, self._text)
 
     def _hint(self) -> str:
         """What there is to do now, in a few words."""

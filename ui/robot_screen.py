@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pygame
 
-from ui.ask_box import HOW, AskBox
+from ui.ask_box import AskBox
 from ui.keymap import ROBOT_KEYS, chords
 from ui.messages import INFO
 from ui.robot_benchmark import MOVES
@@ -162,7 +162,6 @@ class RobotScreen:
         self._release(*MOVES, "finely")
         self.session.rest()
         self.ask.open()
-        self.session.tell(HOW)
 
     def _ask_place(self) -> pygame.Rect:
         status = self._layout.status
@@ -219,7 +218,7 @@ class RobotScreen:
         if self.ask.shown:
             self.ask.draw(surface, self._ask_place(), theme, layout.text, seconds)
         hint = "F1: keys" if self.ask.typing else "H: keys"
-        draw_status(surface, layout.status, session.status, hint, theme, layout.text)
+        draw_status(surface, layout.status, self.ask.status(session.status), hint, theme, layout.text)
 
     def _draw_head(self, surface: pygame.Surface) -> None:
         """The instruction, and the task that it asks for."""

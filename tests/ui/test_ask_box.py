@@ -62,6 +62,15 @@ def ask(driver: Driver, words: str) -> None:
     driver.until(lambda: driver.match.asker.reply is not None)
 
 
+@pytest.fixture
+def display() -> Iterator[None]:
+    """A display without a window of ours."""
+    pygame.display.init()
+    pygame.display.set_mode((10, 10))
+    yield
+    pygame.display.quit()
+
+
 # Go
 
 
@@ -70,7 +79,7 @@ def test_a_question_is_typed_and_its_answer_shown(driver: Driver, model: ToldMod
         driver.click(name)
     before = driver.picture()
     driver.key("i")
-    assert driver.screen.typing and "Enter asks" in driver.match.status.text
+    assert driver.screen.typing and "Enter asks" in driver.screen.ask.status(driver.match.status).text
     driver.type("where are stones")
     assert driver.screen.ask.field is not None and driver.screen.ask.field.text == "where are stones"
     driver.key("return")
@@ -261,9 +270,7 @@ def test_lines_are_no_wider_than_their_room() -> None:
     assert wrap_parts([("unbreakable" * 9, 3)], 14, 50) == [[("unbreakable" * 9, 3)]]
 
 
-def test_tints_lie_where_the_masks_are() -> None:
-    pygame.display.init()
-    pygame.display.set_mode((10, 10))
+def test_tints_lie_where_the_masks_are(display: None) -> None:
     masks = np.zeros((2, 20, 20), bool)
     masks[0, 5:10, 0:5], masks[1, 12:16, 12:20] = True, True
     pixels = pygame.surfarray.array_alpha(tint_surface(list(masks), (200, 100))).T
@@ -275,6 +282,13 @@ def test_tints_lie_where_the_masks_are() -> None:
     assert np.abs(colours[70, 160].astype(int) - tint_of(1)).max() <= 2
     assert pixels[37, 20] == 128 and pixels[70, 199] == 255  # the inside lets through, the edge does not
     assert not pygame.surfarray.array_alpha(tint_surface([masks[0] & False], (30, 20))).any()
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 399), (399, 0), (399, 399)])
+def test_a_mask_of_one_pixel_in_a_picture_that_is_drawn_small(display: None, corner: tuple[int, int]) -> None:
+    mask = np.zeros((400, 400), bool)
+    mask[corner] = True
+    assert tint_surface([mask], (60, 50)).get_size() == (60, 50)
 
 
 def test_a_board_of_another_size_is_tinted_where_its_points_are(opened: list[Driver]) -> None:

@@ -191,7 +191,7 @@ def replied(session: RobotSession) -> None:
 
 def test_time_stands_still_for_a_question() -> None:
     model = ToldModel(half)
-    session, clock = robot(model)
+    session, clock = robot(model, YOU)  # who never arrives
     steps(session, clock, 3)
     assert session.ask("where is the hand")
     replied(session)
@@ -261,7 +261,7 @@ def test_a_model_that_fails_lets_the_robot_go_on() -> None:
     def fail(image: np.ndarray, question: str) -> Answer:
         raise UserError("the question is odd; ask another")
 
-    session, clock = robot(ToldModel(fail))
+    session, clock = robot(ToldModel(fail), YOU)
     session.ask("where is the hand")
     attend(session, lambda: not session.asker.question)
     assert session.status.text == "The question is odd; ask another." and not session.paused

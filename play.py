@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from agents.checkpoint_config import checkpoint_frames
 from envs.errors import UserError
+from ui.display import check_display, display_problem
 from ui.options import ask_parser, calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
 
 if TYPE_CHECKING:
@@ -210,20 +211,6 @@ def tell_saved(lobby: Lobby) -> None:
         tell(f"The game is saved in {lobby.record.path}.")
     if lobby.last_dream is not None and lobby.last_dream.film is not None:
         tell(f"The film of the dream is saved in {lobby.last_dream.film}.")
-
-
-def check_display(args: argparse.Namespace) -> None:
-    """Raise UserError if a window is asked for and none can be opened, as far as the environment tells."""
-    if args.ui == "window" and (problem := display_problem()):
-        raise UserError(f"{problem}; use --ui terminal")
-
-
-def display_problem() -> str | None:
-    """Return why no window can be opened, as far as the environment tells; None if nothing speaks against it."""
-    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
-    if sys.platform.startswith("linux") and not named:
-        return "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
-    return None
 
 
 def open_window(lobby: Lobby, setup: Setup, args: argparse.Namespace, verb: str) -> BoardWindow | None:

@@ -120,12 +120,8 @@ class AskBox:
         if asker.reply is not None:
             _draw_reply(surface, room, asker.reply, theme, text, self.field is None)
         elif asker.question:
-            _draw_lines(surface, room, [asker.question], theme.muted, text)
             waits = "loading the model" if asker.loading else "looking"
-            below = (room.left, room.bottom)
-            draw_text(
-                surface, f"{waits}{dots(seconds)}", below, text, theme.text, anchor="bottomleft", width=room.width
-            )
+            _draw_lines(surface, room, [asker.question, f"{waits}{dots(seconds)}"], theme.muted, text)
         else:
             _draw_lines(surface, room, ["Such as:", *self._examples], theme.muted, text)
 

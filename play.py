@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from agents.checkpoint_config import checkpoint_frames, checkpoint_has_outlook
 from envs.errors import UserError
-from ui.options import LOOKAHEAD, calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
+from ui.display import check_display, display_problem
+from ui.options import LOOKAHEAD, ask_parser, calvin_parser, dream_parser, go_parser, gtp_parser, rlbench_parser
 
 if TYPE_CHECKING:
     from agents.go_agent import GoAgent
@@ -48,6 +49,7 @@ usage: play.py MODE [options]
   play.py gtp                   a GTP engine for Sabaki and other Go programs
   play.py calvin                watch a robot at CALVIN's play table, steer it yourself and record it
   play.py rlbench               the same at RLBench's tasks
+  play.py ask IMAGE "..."       ask about a picture, a position or a scene; the answer marks what it speaks of
 
 play.py MODE --help lists the options of a mode.
 """
@@ -198,7 +200,10 @@ def own_colour(args: argparse.Namespace, seed: int) -> int:
 def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
     """Return what makes games and dreams with the agent of --checkpoint."""
     from envs.go.renderer import STYLE_WITH_TURN
+    from ui.asker import make_asker
     from ui.lobby import Lobby
+
+    make_asker(args.ask)  # a model that is named in vain is told now
 
     def asked(wanted: Setup) -> argparse.Namespace:
         how = {key: getattr(wanted, key) for key in ("temperature", "symmetries", "lookahead")}
@@ -210,6 +215,7 @@ def make_lobby(args: argparse.Namespace, size: int, seed: int) -> Lobby:
         load_dreamer=lambda wanted: load_go_agent(asked(wanted), seed),
         style=str(agent_frames(args).get("style", STYLE_WITH_TURN)),
         blind="" if checkpoint_has_outlook(args.checkpoint) else f"{NAME} was trained without an outlook.",
+        make_asker=functools.partial(make_asker, args.ask),
         agent_name=NAME,
         seed=seed,
         sgf=args.sgf,
@@ -222,20 +228,6 @@ def tell_saved(lobby: Lobby) -> None:
         tell(f"The game is saved in {lobby.record.path}.")
     if lobby.last_dream is not None and lobby.last_dream.film is not None:
         tell(f"The film of the dream is saved in {lobby.last_dream.film}.")
-
-
-def check_display(args: argparse.Namespace) -> None:
-    """Raise UserError if a window is asked for and none can be opened, as far as the environment tells."""
-    if args.ui == "window" and (problem := display_problem()):
-        raise UserError(f"{problem}; use --ui terminal")
-
-
-def display_problem() -> str | None:
-    """Return why no window can be opened, as far as the environment tells; None if nothing speaks against it."""
-    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
-    if sys.platform.startswith("linux") and not named:
-        return "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
-    return None
 
 
 def open_window(lobby: Lobby, setup: Setup, args: argparse.Namespace, verb: str) -> BoardWindow | None:
@@ -358,6 +350,13 @@ def watch_robot(args: argparse.Namespace) -> None:
             tell(session.farewell)
 
 
+def ask(args: argparse.Namespace) -> None:
+    """Answer a question about a picture, or those that are typed."""
+    from ui.ask import answer_questions
+
+    answer_questions(args, seed_of(args), tell)
+
+
 def tell(sentence: str) -> None:
     """Say something that is no result: on stderr."""
     print(sentence, file=sys.stderr, flush=True)
@@ -369,6 +368,7 @@ MODES: dict[str, tuple[Callable[[], argparse.ArgumentParser], Callable[[argparse
     "gtp": (gtp_parser, serve_gtp),
     "calvin": (calvin_parser, watch_robot),
     "rlbench": (rlbench_parser, watch_robot),
+    "ask": (ask_parser, ask),
 }
 
 
@@ -384,8 +384,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(f"there is no mode {words[0]!r}; choose {', '.join(MODES)}")
         parser, run = MODES[words[0]]
         args = parser().parse_args(words[1:])
-        # Whoever names nothing but the agent is asked the rest on the start screen.
-        args.explicit = any(word.partition("=")[0] != "--checkpoint" for word in words[1:] if word.startswith("--"))
+        # Whoever names nothing but the models is asked the rest on the start screen.
+        options = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
+        args.explicit = bool(options - {"--checkpoint", "--ask"})
         args.explicit = args.explicit or getattr(args, "game", None) is not None
         run(args)
     except UserError as error:

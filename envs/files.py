@@ -1,4 +1,4 @@
-"""Files that are all there or not there at all, and folders that one program writes at a time."""
+"""Files that are all there or not there at all, folders that one program writes at a time, and the user's own one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import IO
 
 from envs.errors import UserError
+
+
+def data_folder() -> Path:
+    """Where what people make is kept: `videoworld` in the user's data folder (XDG_DATA_HOME or ~/.local/share)."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG rule: a relative path there is to be ignored.
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share"
+    return root / "videoworld"
 
 
 def replace_bytes(path: Path, content: bytes) -> None:

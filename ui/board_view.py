@@ -52,6 +52,13 @@ class BoardView:
         edge = (self.rect.width - (self.size - 1) * self.cell) / 2
         return round(self.rect.left + edge + col * self.cell), round(self.rect.top + edge + row * self.cell)
 
+    @property
+    def points_rect(self) -> pygame.Rect:
+        """The square of all points, half a cell around the outermost ones included."""
+        left, top = self.centre(0)
+        side = round(self.size * self.cell)
+        return pygame.Rect(round(left - self.cell / 2), round(top - self.cell / 2), side, side)
+
     def point_at(self, position: tuple[int, int]) -> int:
         """Return the point of the board nearest to a pixel, or -1 if the pixel is off the board."""
         edge = (self.rect.width - (self.size - 1) * self.cell) / 2

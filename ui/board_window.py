@@ -11,9 +11,8 @@ from ui.dream_screen import DreamScreen
 from ui.game_screen import GameScreen
 from ui.lobby import Lobby, Setup
 from ui.match import Match
-from ui.messages import WARNING, Message
+from ui.messages import WARNING, Message, sentence
 from ui.settings import Settings
-from ui.start_pages import sentence
 from ui.start_screen import StartScreen
 from ui.theme import DESIGN_SIZE
 from ui.thought_panel import STRIP

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from envs.errors import UserError
+from envs.files import data_folder
 from envs.go.coords import point_to_gtp
 from envs.go.rules import GoGame, colour_name, opponent
 from ui.messages import INFO, RESULT, WARNING, Message
-from ui.record import claim, games_folder
+from ui.record import claim
 from ui.thinker import Thinker
 
 if TYPE_CHECKING:  # Gymnasium, behind it, is left to the worker: the window opens sooner
@@ -302,7 +303,7 @@ def _step(env: DreamGoEnv, point: int) -> tuple[DreamGoEnv, Moment]:
 
 
 def _dated_path() -> Path:
-    return games_folder().parent / "dreams" / time.strftime("dream-%Y-%m-%d-%H%M%S.gif")
+    return data_folder() / "dreams" / time.strftime("dream-%Y-%m-%d-%H%M%S.gif")
 
 
 def write_film(frames: Sequence[np.ndarray], path: Path) -> Path:

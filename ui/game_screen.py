@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pygame
 
+from agents.pixellm.config import FRAME_SIDE
+from envs.go.renderer import BoardGeometry
 from envs.go.rules import NO_POINT
+from ui.ask_box import AskBox
 from ui.board_view import BoardView
 from ui.keymap import GAME_KEYS
 from ui.layout import lay_out
@@ -17,6 +20,7 @@ from ui.messages import INFO, WARNING
 from ui.reviewing import PAGE
 from ui.screen import Pointed, Surroundings, draw_status
 from ui.side_panel import SidePanel, mode_of
+from ui.text_field import clipboard_text
 from ui.thought_panel import compare, ring_points
 from ui.thoughts import Considered
 from ui.timeline import Timeline
@@ -24,6 +28,12 @@ from ui.widgets import draw_box, draw_text, fitting, frame_surface
 
 _SHOWN_CANDIDATES = 5
 _LEAST_SHOWN = 0.01  # candidates below this probability are not marked on the board
+_EXAMPLES = (
+    "Which white groups are in atari?",
+    "How many liberties does the group at E5 have?",
+    "Where is Black's territory?",
+    "What would White capture at E5?",
+)
 _RESIGN_SECONDS = 3.0  # within which the second press has to come
 
 
@@ -31,7 +41,6 @@ class GameScreen(Pointed):
     """Shows one match. `actions` are its verbs; the window adds its own."""
 
     bindings = GAME_KEYS
-    typing = False
 
     def __init__(self, match: Match, surroundings: Surroundings, do: Callable[[str], None] | None = None) -> None:
         """`do` carries out the actions of the panel's buttons; by default only the match's own are known."""
@@ -41,6 +50,7 @@ class GameScreen(Pointed):
         self.board = BoardView(match.shown.size, surroundings.theme)
         self.panel = SidePanel(surroundings.theme)
         self.timeline = Timeline(surroundings.theme)
+        self.ask = AskBox(match.asker, match.ask, _EXAMPLES)
         self.status = pygame.Rect(0, 0, 1, 1)
         self.enlarged: int | None = None  # the imagined frame that is shown in place of the board
         self._text = 14
@@ -63,15 +73,24 @@ class GameScreen(Pointed):
             "last": match.look_last,
             "play_on": match.play_on_here,
             "leave": self._leave,
+            "ask": self._open_ask,
+            "paste": lambda: self.ask.paste(clipboard_text()),
             "save": match.save_as,
             "marks": self._next_marks,
             "numbers": self._toggle_numbers,
         }
 
+    @property
+    def typing(self) -> bool:
+        """See `Screen`."""
+        return self.ask.typing
+
     # Input
 
     def handle(self, event: pygame.event.Event) -> bool:
         """See `Screen`."""
+        if event.type == pygame.KEYDOWN:
+            return self.ask.typing and self.ask.press(event)
         if event.type == pygame.MOUSEWHEEL and event.y:
             look = self.match.look_back if event.y > 0 else self.match.look_on
             look(1)
@@ -85,7 +104,9 @@ class GameScreen(Pointed):
         action = self.panel.action_at(position)
         step = self.panel.thoughts.step_at(position)
         ply = self.timeline.ply_at(position)
-        if action is not None:
+        if self.ask.shown and self._ask_place().collidepoint(position):
+            self.ask.click(position)
+        elif action is not None:
             self.do(action)
         elif step is not None and self._imagined(step):
             self.enlarged = None if self.enlarged == step else step
@@ -115,8 +136,18 @@ class GameScreen(Pointed):
             self._resign_at = -_RESIGN_SECONDS
             match.resign()
 
+    def _open_ask(self) -> None:
+        self.enlarged = None
+        self.ask.open()
+
+    def _ask_place(self) -> pygame.Rect:
+        window = pygame.Rect(0, 0, self.status.width, self.status.top)
+        return self.ask.place_in(self.panel.room, window, self._text)
+
     def _leave(self) -> None:
-        if self.enlarged is not None:
+        if self.match.dismiss_answer():
+            self.match.message = None
+        elif self.enlarged is not None:
             self.enlarged = None
         else:
             self.match.leave_review()
@@ -152,7 +183,7 @@ class GameScreen(Pointed):
 
     def moves(self) -> bool:
         """See `Screen`."""
-        return self.match.thinking or self.match.loading
+        return self.match.thinking or self.match.loading or self.match.asker.busy
 
     # Picture
 
@@ -169,11 +200,15 @@ class GameScreen(Pointed):
             self.enlarged = None
             self._draw_board(surface)
         self.timeline.draw(surface, match, self.pointer)
-        self.panel.draw(surface, match, self.pointer, seconds)
-        draw_status(surface, self.status, match.status, self._hint(), theme, self._text)
+        self.panel.draw(surface, match, self.pointer, seconds, thoughts=not self.ask.shown)
+        if self.ask.shown:
+            self.ask.draw(surface, self._ask_place(), theme, self._text, seconds)
+        draw_status(surface, self.status, self.ask.status(match.status), self._hint(), theme, self._text)
 
     def _hint(self) -> str:
         """What there is to do now, in a few words."""
+        if self.ask.shown:
+            return "F1: keys" if self.ask.typing else "Esc: back    H: keys"
         if self.match.review is not None:
             return "Esc: to the game    H: keys"
         if self.match.counting:
@@ -199,6 +234,8 @@ class GameScreen(Pointed):
             owners=match.game.area_owner(match.dead) if match.counting else None,
             expected=outlook.owners if outlook is not None else None,
         )
+        geometry = BoardGeometry.within(FRAME_SIDE, match.shown.size)
+        self.ask.draw_tints(surface, self.board.points_rect, geometry.board_part)
 
     def _draw_enlarged(self, surface: pygame.Surface, considered: Considered, step: int) -> None:
         """An imagined frame in place of the board, with what came differently ringed."""

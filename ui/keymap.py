@@ -54,7 +54,11 @@ GAME_KEYS: tuple[Binding, ...] = (
     Binding("first", ("home",), "first", "to the start", "Shows the board before the first move."),
     Binding("last", ("end",), "last", "to the end", "Shows the last position, or the game itself."),
     Binding("play_on", ("return", "enter"), "here", "play on", "Starts a new game from the position you look at."),
-    Binding("leave", ("escape",), "game", "back", "Closes the help or a picture, or goes back to your game."),
+    Binding(
+        "leave", ("escape",), "game", "back", "Closes the help, an answer or a picture, or goes back to your game."
+    ),
+    Binding("ask", ("i",), "", "ask", "Type a question about the position shown; the answer tints what it speaks of."),
+    Binding("paste", ("ctrl+v",), "", "paste", "Puts copied text into the question."),
     Binding("open", ("drop",), "", "open a game", "Drop an SGF file on the window to look at it."),
     Binding("save", ("s",), "save", "save a copy", "Every game is saved by itself; this writes another file."),
     Binding(
@@ -130,13 +134,14 @@ ROBOT_KEYS: tuple[Binding, ...] = (
     Binding("new", ("n",), "", "new start", "Another one for the same task."),
     Binding("again", ("b",), "", "same start", "The attempt begins once more."),
     Binding("instruct", ("return", "enter"), "", "instruction", "Type what to do, or pick it from the list of tasks."),
-    Binding("paste", ("ctrl+v",), "", "paste", "Puts copied text into the instruction."),
+    Binding("ask", ("i",), "", "ask", "Type a question about the picture; time stands still for it."),
+    Binding("paste", ("ctrl+v",), "", "paste", "Puts copied text into the instruction or the question."),
     Binding("scene", ("x",), "", "next scene", "CALVIN's tables differ in colours and in where things are."),
     Binding("sharpen", ("z",), "", "picture size", "Larger pictures for you; recordings have the usual ones."),
     Binding("foresight", ("c",), "", "foresight", "How many frames the agent imagines while it acts."),
     Binding("record", ("e",), "", "record", "Episodes go into a data set from here on, or no longer."),
     Binding("discard", ("delete",), "", "discard", "Drops what was recorded of this attempt."),
-    Binding("leave", ("escape",), "", "back", "Closes the help, or the list of tasks."),
+    Binding("leave", ("escape",), "", "back", "Closes the help, an answer, or the list of tasks."),
     *(replace(b, word="", detail=_QUIT if b.action == "quit" else b.detail) for b in _WINDOW if b.action != "sound"),
 )
 """Those of a robot's window; "run" and not "pause", because Space is for the hand."""

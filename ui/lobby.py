@@ -18,6 +18,7 @@ from envs.errors import UserError
 from envs.go.engines import gnugo_command, katago_command, pachi_command
 from envs.go.renderer import STYLE_WITH_TURN, check_shows_turn
 from envs.go.rules import BLACK, KO_RULES, WHITE, GoGame, check_size, fixed_handicap
+from ui.asker import Asker
 from ui.dream import Dream
 from ui.match import Match
 from ui.record import GameRecord
@@ -96,6 +97,7 @@ class Lobby:
         load_agent: Callable[[Setup], Player],
         *,
         load_dreamer: Callable[[Setup], Dreamer] | None = None,
+        make_asker: Callable[[], Asker] = Asker,
         style: str = STYLE_WITH_TURN,
         blind: str = "",
         agent_name: str = "VideoWorld",
@@ -108,6 +110,7 @@ class Lobby:
             size: see above.
             load_agent: loads the agent with a setup's temperature, symmetries and lookahead; is called in a thread.
             load_dreamer: the same for what dreams; None where there is nothing to dream with.
+            make_asker: gives each match what answers questions about it.
             style: of the agent's frames.
             blind: why the agent cannot look ahead, a sentence; "" if it can.
             agent_name: see above.
@@ -119,6 +122,7 @@ class Lobby:
         self.record: GameRecord | None = None
         self.last_dream: Dream | None = None
         self._load_agent, self._load_dreamer, self._style = load_agent, load_dreamer, style
+        self._make_asker = make_asker
         self._seed, self._sgf = seed, sgf
         self._ready: tuple[Setup, BackgroundPlayer] | None = None
 
@@ -232,7 +236,8 @@ class Lobby:
         self.record = GameRecord(self._sgf)
         copies = self._sgf.parent if self._sgf is not None else Path()
         new_game = functools.partial(self.new_game, setup)
-        return Match(new_game, seats, record=self.record, adviser=agent, silence=silence, copies=copies)
+        asker = self._make_asker()
+        return Match(new_game, seats, record=self.record, adviser=agent, silence=silence, asker=asker, copies=copies)
 
     @property
     def can_dream(self) -> bool:

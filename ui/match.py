@@ -17,6 +17,7 @@ from agents.players import BackgroundPlayer, Player
 from envs.errors import UserError
 from envs.go.rules import GoGame, IllegalMoveError, Move, colour_name, opponent
 from ui.adviser import Adviser
+from ui.asker import Asker
 from ui.counting import dead_region
 from ui.messages import INFO, RESULT, WARNING, Message
 from ui.record import GameRecord
@@ -41,6 +42,7 @@ class Match(Reviewing):
         record: GameRecord | None = None,
         adviser: Player | None = None,
         silence: str = "",
+        asker: Asker | None = None,
         human_name: str = "You",
         pace: float = 0.0,
         foresight: int = 0,
@@ -55,6 +57,7 @@ class Match(Reviewing):
             record: saves each game after every move; None saves nothing.
             adviser: see above; it may sit at the board as well.
             silence: see above.
+            asker: see above; None: nobody can be asked.
             human_name: what the human is called.
             pace: seconds between the moves of a watched game at least, so that people can follow.
             foresight: see above.
@@ -75,6 +78,7 @@ class Match(Reviewing):
         self._closed = False
         self._thinker = Thinker("player", lambda: _compile_rules(new_game()))
         self._advice = Adviser(adviser)
+        self.asker = asker if asker is not None else Asker()
         self._begin(new_game(), ThoughtLog())
         self._own_size = self.game.size
         self.max_moves = max_moves if max_moves is not None else 4 * self.game.area
@@ -212,7 +216,7 @@ class Match(Reviewing):
 
     def poll(self, timeout: float = 0.0) -> bool:
         """Take in what the workers have found, waiting up to `timeout` seconds; returns whether anything changed."""
-        changed = self._poll_files() | self._advice.attend(self)
+        changed = self._poll_files() | self._advice.attend(self) | self._attend_asker()
         if self._early is not None and self.prepared:
             point, self._early = self._early, None
             return self.play(point) or True  # refused or not, the status line changes
@@ -247,7 +251,7 @@ class Match(Reviewing):
             leave.join()
 
     def _let_go(self) -> None:
-        for worker in (self._thinker, self._advice, self._files):
+        for worker in (self._thinker, self._advice, self._files, self.asker):
             worker.close()
         for player in {id(player): player for player in (*self.seats.values(), self.adviser)}.values():
             if player is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.players import BackgroundPlayer
+from envs.errors import UserError
 from envs.go.coords import point_to_gtp
 from envs.go.rules import colour_name
 from ui.counting import result_sentence
@@ -23,6 +24,12 @@ class Message:
 
     text: str
     kind: str = INFO
+
+
+def sentence(error: UserError) -> str:
+    """An error as a sentence of its own."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"
 
 
 def sentence_of(match: Standing) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from envs.errors import UserError
 from ui.robot_speeds import SPEEDS
@@ -15,6 +15,7 @@ ROBOT_CHECKPOINTS = {
     "calvin": DEFAULT_CHECKPOINT.parent / "calvin-small",
     "rlbench": DEFAULT_CHECKPOINT.parent / "robots-small",
 }
+ASK_CHECKPOINT = DEFAULT_CHECKPOINT.parent / "ask-small"
 WORLDS = ("go",)
 LOOKAHEAD = 64  # frames that are imagined before a move, about a third of a second's
 
@@ -86,6 +87,18 @@ def _options() -> argparse.ArgumentParser:
     return options
 
 
+def _asking_options() -> argparse.ArgumentParser:
+    """Return the options of the windows in which one can ask about what is shown."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
+        "--ask",
+        type=Path,
+        metavar="FOLDER",
+        help="the model that answers your questions (default: the shipped ask-small)",
+    )
+    return options
+
+
 def _player_options() -> argparse.ArgumentParser:
     """Return the options of the modes in which the agent plays on a real board."""
     options = argparse.ArgumentParser(add_help=False, parents=[_options()])
@@ -121,7 +134,7 @@ def _person_options() -> argparse.ArgumentParser:
 def go_parser() -> argparse.ArgumentParser:
     """Return the command line of `play.py go`."""
     what = "Play Go against the agent, or watch it play."
-    parents = [_player_options(), _person_options()]
+    parents = [_player_options(), _person_options(), _asking_options()]
     parser = _Parser("play.py go", description=what, parents=parents, allow_abbrev=False)
     add = parser.add_argument
     add("game", type=Path, nargs="?", metavar="GAME.sgf", help="a game to look at instead")
@@ -145,7 +158,7 @@ def dream_parser() -> argparse.ArgumentParser:
     parents = [_options(), _person_options()]
     parser = _Parser("play.py dream", description=what, parents=parents, allow_abbrev=False)
     parser.add_argument("world", type=world, metavar="go", help="what to dream of")
-    parser.set_defaults(size=None, symmetries=1, lookahead=0, sgf=None)  # of the games that may follow
+    parser.set_defaults(size=None, symmetries=1, lookahead=0, sgf=None, ask=None)  # of the games that may follow
     return parser
 
 
@@ -186,7 +199,7 @@ def rlbench_parser() -> argparse.ArgumentParser:
 
 def _robot_parser(mode: str, what: str, *, task: str, hz: int, package: str) -> argparse.ArgumentParser:
     """What the modes with a robot have in common; task: the one without --task. package: of the official backend."""
-    parser = _Parser(f"play.py {mode}", description=what, allow_abbrev=False)
+    parser = _Parser(f"play.py {mode}", description=what, parents=[_asking_options()], allow_abbrev=False)
     parser.set_defaults(mode=mode)
     add = parser.add_argument
     shipped = ROBOT_CHECKPOINTS[mode].name
@@ -211,4 +224,45 @@ def _robot_parser(mode: str, what: str, *, task: str, hz: int, package: str) -> 
     )  # fmt: skip
     add("--replan", type=whole_number, metavar="K", help="actions between two looks of the agent (default: its plan)")
     add("--ui", choices=("auto", "window", "terminal"), default="auto", help="there is a window only")
+    return parser
+
+
+class _AskParser(_Parser):
+    """Takes the picture and the question wherever they stand among the options, and only where they belong."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See `argparse`; mistakes are UserErrors."""
+        asked = self.parse_intermixed_args(args, namespace)
+        words, drawn = list(asked.words), asked.board is not None or asked.scene is not None
+        if asked.board is not None and asked.scene is not None:
+            self.error("--board and --scene are two pictures: give one of them")
+        for name in ("task", "variation"):
+            if getattr(asked, name) is not None and asked.scene is None:
+                self.error(f"--{name} goes with --scene, and there is none")
+        if not drawn and not words:
+            self.error("there is nothing to ask about: give a picture, --board GAME.sgf or --scene calvin")
+        asked.image = None if drawn else Path(words.pop(0))
+        if len(words) > 1:
+            self.error(f"{' '.join(words)[:60]!r} are several words: put the question in quotes")
+        asked.question = words[0] if words else None
+        return asked
+
+
+def ask_parser() -> argparse.ArgumentParser:
+    """Return the command line of `play.py ask`."""
+    what = "Ask about a picture, a position or a scene; the answer marks what it speaks of."
+    usage = "play.py ask (IMAGE | --board GAME.sgf[:MOVE] | --scene WORLD) [QUESTION] [options]"
+    parser = _AskParser("play.py ask", usage=usage, description=what, allow_abbrev=False)
+    add = parser.add_argument
+    add("words", nargs="*", metavar="IMAGE QUESTION", help="a picture file; without a question you are asked for some")
+    add("--board", metavar="GAME.sgf[:MOVE]", help="ask about a position: after so many moves (default: the last)")
+    add("--scene", metavar="WORLD", help="ask about a simulated scene: calvin, a table such as calvin:B, or rlbench")
+    add("--task", metavar="NAME", help="a start of the scene in which this task makes sense (default: drawn)")
+    add("--variation", type=whole_number, metavar="N", help="of RLBench's task (default: drawn)")
+    add("--seed", type=whole_number, metavar="N", help="makes the scene repeatable (default: another one each time)")
+    add("--checkpoint", type=Path, metavar="FOLDER", help="the model that answers (default: the shipped ask-small)")
+    add(
+        "--out", type=Path, metavar="FOLDER|FILE.png",
+        help="where the picture with its marks and, beside it, the masks as JSON go (default: your data folder)",
+    )  # fmt: skip
     return parser

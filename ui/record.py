@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envs.errors import UserError
+from envs.files import data_folder
 from envs.go.rules import BLACK, WHITE, GoGame
 from envs.go.sgf import write_sgf
 
@@ -17,11 +18,8 @@ logger = logging.getLogger(__name__)
 
 
 def games_folder() -> Path:
-    """Return where games are kept: `videoworld/games` in the user's data folder (XDG_DATA_HOME or ~/.local/share)."""
-    base = os.environ.get("XDG_DATA_HOME", "")
-    # The XDG rule: a relative path there is to be ignored.
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".local" / "share"
-    return root / "videoworld" / "games"
+    """Return where games are kept: `games` in the user's data folder."""
+    return data_folder() / "games"
 
 
 class GameRecord:

@@ -1,4 +1,4 @@
-"""Looking back and at other games without losing one's own: the verbs of a match that move through positions."""
+"""Looking back and at other games without losing one's own, and asking about what is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from envs.errors import UserError
 from envs.go.rules import GoGame
 from envs.go.sgf import SgfGame
-from ui.messages import INFO, WARNING, Message
+from ui.ask_frames import board_frame
+from ui.messages import INFO, WARNING, Message, sentence
 from ui.record import save_copy
 from ui.review import Review, read_record
 from ui.standing import Standing
@@ -19,7 +20,7 @@ PAGE = 10  # moves that Page Up and Page Down go
 
 
 class Reviewing(Standing):
-    """A match whose positions can be looked at again; each verb returns whether anything changed."""
+    """A match whose positions can be looked at again and asked about; each verb returns whether anything changed."""
 
     def __init__(self) -> None:
         self._files = Thinker("reader of records")
@@ -93,6 +94,23 @@ class Reviewing(Standing):
             return self._refuse(str(error))
         self.message = Message(f"A copy is saved as {path}.")
         return True
+
+    def ask(self, question: str) -> bool:
+        """Ask about the position that is shown; the answer comes into `asker`, and stays as long as it is shown."""
+        try:
+            self.asker.take_question(question)
+        except UserError as error:
+            return self._refuse(sentence(error))
+        game, self.message = self.shown.copy(), None
+        self.asker.look(lambda: board_frame(game), self.shown_place)
+        return True
+
+    def dismiss_answer(self) -> bool:
+        """Let go of a question and its answer."""
+        return self.asker.forget()
+
+    def _attend_asker(self) -> bool:
+        return self.asker.attend(self.shown_place, self._refuse)
 
     def _own_review(self) -> Review:
         return Review(self.game, self.thoughts, lambda: self.names)

@@ -98,6 +98,10 @@ class Simulation(Protocol):
         """Let the arm act; raises UserError for what is no action."""
         ...
 
+    def portrait(self, size: int) -> NDArray[np.uint8]:
+        """What the scene camera sees now, uint8 (size, size, 3), or of its own size where it has but one."""
+        ...
+
     def expert(self, task: str, seed: int) -> Policy:
         """One scripted attempt at a task from where things are now. UserError where there is no script."""
         ...

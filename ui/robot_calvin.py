@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.calvin.dataset import calvin_kind
 from envs.calvin.env import CalvinEnv, Observation
@@ -17,9 +18,9 @@ from envs.calvin.play_table import ROBOT_BASE
 from envs.calvin.sequences import CHAIN_STEPS
 from envs.calvin.tasks import TASKS
 from envs.calvin.world import CAMERAS, CONTROL_HZ
+from envs.files import data_folder
 from envs.tabletop.arm import MAX_ANGLE_STEP, MAX_POSITION_STEP, beyond_reach
 from envs.tabletop.dataset_writer import DatasetWriter
-from ui.record import games_folder
 from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
 SIDES: tuple[int, ...] = (200, 400)  # px of the static camera; CALVIN's own first
@@ -72,11 +73,11 @@ class Calvin:
         """See `Benchmark`."""
         sizes = {CAMERAS[0]: size, CAMERAS[1]: round(GRIPPER_SHARE * size)}
         env = CalvinEnv(scene=scene, sizes=sizes, depth=False, backend=self.backend, assets=self.assets)
-        return CalvinSimulation(env, scene)
+        return CalvinSimulation(env, scene, self.backend == "builtin")
 
     def data_set(self, scene: str) -> Path:
         """See `Benchmark`."""
-        return games_folder().parent / "demonstrations" / f"calvin-{scene}"
+        return data_folder() / "demonstrations" / f"calvin-{scene}"
 
     def record(self, folder: Path, scene: str) -> DatasetWriter:
         """See `Benchmark`; what is recorded becomes the split `training` of the data set in `folder`."""
@@ -86,8 +87,9 @@ class Calvin:
 class CalvinSimulation:
     """A `Simulation`: the environment, and where its relative actions add up to."""
 
-    def __init__(self, env: CalvinEnv, scene: str) -> None:
-        self.env, self._layout = env, layout(scene)
+    def __init__(self, env: CalvinEnv, scene: str, draws: bool = True) -> None:
+        """draws: whether the world draws pictures of any size."""
+        self.env, self._layout, self._draws = env, layout(scene), draws
         self._target = np.zeros(6)  # what relative actions add to: a copy of the arm's
 
     def reset(self, task: str | None, seed: int) -> View:
@@ -108,6 +110,12 @@ class CalvinSimulation:
         observation, _, solved, _, info = self.env.step(action)
         self._target = self._target + _UNITS * action[:6]
         return self._view(observation, solved, info["trouble"])
+
+    def portrait(self, size: int) -> NDArray[np.uint8]:
+        """See `Simulation`."""
+        if self._draws:
+            return self.env.world.overview(size)
+        return np.asarray(self.env.get_obs()["rgb_obs"][f"rgb_{CAMERAS[0]}"])
 
     def expert(self, task: str, seed: int) -> Policy:
         """See `Simulation`; after an attempt in vain the script begins anew."""

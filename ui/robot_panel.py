@@ -13,15 +13,20 @@ from ui.theme import Theme
 from ui.widgets import Button, disc_surface, draw_box, draw_text
 
 _ACTORS = {AGENT: "Agent", EXPERT: "Expert", YOU: "You"}
+_LEAST_ROOM = 12  # lines of words; of what may stand in place of figures and graph
 _LEAST_GRAPH = 5  # lines of words; a lower graph tells nothing
 
 
 class RobotPanel:
-    """Rows of buttons, then figures, then the graph; what has no room is left out."""
+    """Rows of buttons, then figures, then the graph; what has no room is left out.
+
+    Attributes:
+        room: what stands below the buttons, for something else to stand there; all of it where that is little.
+    """
 
     def __init__(self) -> None:
         self.text = 14
-        self.rect = self._figures = self._graph = pygame.Rect(0, 0, 0, 0)
+        self.rect = self.room = self._figures = self._graph = pygame.Rect(0, 0, 0, 0)
         self.buttons: list[Button] = []
         self._rows: list[tuple[str, pygame.Rect]] = []
 
@@ -37,7 +42,7 @@ class RobotPanel:
             ("Start", [("new", "New"), ("again", "Same again")]),
             *([("Scene", [(f"scene {scene}", scene) for scene in bench.scenes])] if len(bench.scenes) > 1 else []),
             ("Record", [("record", "Record"), ("discard", "Discard")]),
-            ("", [("instruct", "Instruction"), ("help", "Keys")]),
+            ("", [("instruct", "Instruction"), ("ask", "Ask"), ("help", "Keys")]),
         ]
         wide = rect.width > 1.3 * rect.height and rect.width > 44 * text
         columns = 2 if wide else 1
@@ -63,6 +68,8 @@ class RobotPanel:
                 self.buttons.append(Button(action, words, pygame.Rect(x, top, round(width), height)))
             bottom = max(bottom, top + pitch)
         top, figures = bottom + text // 2, round(1.55 * text)
+        below = pygame.Rect(rect.left, top, rect.width, max(0, rect.bottom - top))
+        self.room = below if below.height >= _LEAST_ROOM * text else rect
         count = 2 if wide else 4
         self._figures = self._graph = pygame.Rect(0, 0, 0, 0)
         if top + count * figures <= rect.bottom:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +86,7 @@ class Progress:
         view, action: the last. looks: those that are new.
         solved_after: the step that solved the task; None until one does. problem: why nothing more was done.
         recorded: frames of the running recording; None where none runs. kept: what became of the one that ended.
+        portrait: the scene camera's picture uint8 (H, W, 3) for a question about it, where one was asked for.
     """
 
     start: Start
@@ -98,6 +99,7 @@ class Progress:
     problem: str | None = None
     recorded: int | None = None
     kept: str | None = None
+    portrait: NDArray[np.uint8] | None = None
 
     @property
     def solved(self) -> bool:
@@ -188,6 +190,11 @@ class Rig:
             attempt.looks[-1] = Look(last.step, self.agent.thought)
             return self._progress(looks=(attempt.looks[-1],))
         return self._progress()
+
+    def portray(self, size: int) -> Progress:
+        """Draw what the scene camera sees, for a question about it; size: px a side, if the simulation can choose."""
+        assert self._simulation is not None
+        return replace(self._progress(), portrait=self._simulation.portrait(size))
 
     def close(self) -> Progress | None:
         """Keep what is being recorded and end the simulation."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.errors import UserError
+from envs.files import data_folder
 from envs.rlbench.actions import read_action
 from envs.rlbench.dataset import CAMERAS, frame_of, rlbench_kind
 from envs.rlbench.env import make_world
@@ -17,7 +19,6 @@ from envs.rlbench.language import instruction_for, meaning_of
 from envs.rlbench.tasks import check_task, check_variation, task_named, task_names
 from envs.rlbench.world import CLOSED, CONTROL_HZ, OPEN, SIDE, TASK_STEPS, SimulatorError
 from envs.tabletop.dataset_writer import DatasetWriter
-from ui.record import games_folder
 from ui.robot_benchmark import Action, Policy, View, held_back, persistent
 
 SIDES = (SIDE, 2 * SIDE)  # px of both cameras; RLBench's own first
@@ -96,7 +97,7 @@ class RLBench:
 
     def data_set(self, scene: str) -> Path:
         """See `Benchmark`."""
-        return games_folder().parent / "demonstrations" / "rlbench"
+        return data_folder() / "demonstrations" / "rlbench"
 
     def record(self, folder: Path, scene: str) -> DatasetWriter:
         """See `Benchmark`; what is recorded becomes the split `training` of the data set in `folder`."""
@@ -108,6 +109,7 @@ class RLBenchSimulation:
 
     def __init__(self, backend: str, size: int) -> None:
         """size: side of both cameras' pictures, px."""
+        self._draws = backend == "builtin"  # pictures of any size
         try:
             self.world = make_world(backend, dict.fromkeys(CAMERAS, (size, size)))
         except SimulatorError as error:
@@ -147,6 +149,10 @@ class RLBenchSimulation:
         if info["failed"] and trouble is None:
             trouble = "nothing can solve the task any more"
         return self._view(self._asked and bool(info["success"]) and not self._stale, trouble or info["trouble"])
+
+    def portrait(self, size: int) -> NDArray[np.uint8]:
+        """See `Simulation`."""
+        return self.world.overview(size) if self._draws else self.world.picture(RLBench.cameras[0])[0]
 
     def expert(self, task: str, seed: int) -> Policy:
         """See `Simulation`; after an attempt in vain the script begins anew."""

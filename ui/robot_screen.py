@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pygame
 
+from ui.ask_box import AskBox
 from ui.keymap import ROBOT_KEYS, chords
 from ui.messages import INFO
 from ui.robot_benchmark import MOVES
@@ -21,6 +22,7 @@ from ui.text_field import clipboard_text
 from ui.theme import Colour, load_font
 from ui.widgets import draw_box, draw_text
 
+_EXAMPLES = ("Where is the gripper?", "Show the door handle and the robot arm.", "Which is the leftmost ball?")
 _WORDS = {AGENT: "AGENT", EXPERT: "EXPERT", YOU: "YOU"}
 
 
@@ -33,6 +35,7 @@ class RobotScreen:
         choice = len(session.benchmark.scenes) > 1
         self.bindings = tuple(binding for binding in ROBOT_KEYS if choice or binding.action != "scene")
         self.panel, self.strip = RobotPanel(), FutureStrip()
+        self.ask = AskBox(session.asker, session.ask, _EXAMPLES)
         self.page: InstructionPage | None = None
         self.pointer = (-1, -1)
         self.held: set[str] = set()
@@ -54,7 +57,8 @@ class RobotScreen:
             "slower": lambda: session.change_speed(-1),
             "new": session.new_start,
             "again": session.same_start,
-            "instruct": self._ask,
+            "instruct": self._open_page,
+            "ask": self._open_ask,
             "paste": self._paste,
             "scene": session.next_scene,
             "sharpen": session.sharpen,
@@ -68,7 +72,7 @@ class RobotScreen:
     @property
     def typing(self) -> bool:
         """See `Screen`."""
-        return self.page is not None
+        return self.page is not None or self.ask.typing
 
     # Input
 
@@ -87,8 +91,18 @@ class RobotScreen:
             self.pointer = event.pos
             self._click(event.pos)
         else:
-            return event.type == pygame.KEYDOWN and self.page is not None and self.page.press(event)
+            return event.type == pygame.KEYDOWN and self._type(event)
         return True
+
+    def _type(self, event: pygame.event.Event) -> bool:
+        if self.page is not None:
+            return self.page.press(event)
+        if not self.ask.typing:
+            return False
+        taken = self.ask.press(event)
+        if not self.ask.shown:  # nothing was asked
+            self._leave()
+        return taken
 
     def _hovered(self) -> str | None:
         """What the pointer is on, as far as it changes the picture."""
@@ -97,6 +111,9 @@ class RobotScreen:
     def _click(self, position: tuple[int, int]) -> None:
         if self.page is not None:
             self.page.click(position)
+            return
+        if self.ask.shown and self._ask_place().collidepoint(position):
+            self.ask.click(position)
             return
         action = self.panel.action_at(position)
         kind, _, value = (action or "").partition(" ")
@@ -107,7 +124,7 @@ class RobotScreen:
         elif action is not None:
             self.do(action)
         elif self._layout.head.collidepoint(position):
-            self._ask()
+            self._open_page()
 
     def _hold(self, name: str) -> None:
         self.held.add(name)
@@ -127,10 +144,12 @@ class RobotScreen:
             wanted[axis] += sign
         self.session.steer(tuple(wanted))
 
-    # The instruction
+    # The instruction, and questions
 
-    def _ask(self) -> None:
+    def _open_page(self) -> None:
         self._release(*MOVES, "finely")
+        self.ask.close()
+        self.session.dismiss_answer()
         self.page, self._laid_out = InstructionPage(self.session, self._take, self._leave), None
 
     def _take(self, words: str, anew: bool) -> None:
@@ -139,12 +158,26 @@ class RobotScreen:
         elif self.page is not None and self.session.message is not None:
             self.page.message = self.session.message
 
+    def _open_ask(self) -> None:
+        self._release(*MOVES, "finely")
+        self.session.rest()
+        self.ask.open()
+
+    def _ask_place(self) -> pygame.Rect:
+        status = self._layout.status
+        window = pygame.Rect(0, 0, status.width, status.top)
+        return self.ask.place_in(self.panel.room, window, self._layout.text)
+
     def _leave(self) -> None:
+        if self.page is None and self.session.dismiss_answer():
+            self.session.message = None
         self.page = None
 
     def _paste(self) -> None:
         if self.page is not None:
             self.page.paste(clipboard_text())
+        else:
+            self.ask.paste(clipboard_text())
 
     def tell(self, text: str, kind: str = INFO) -> None:
         """See `Screen`."""
@@ -158,7 +191,7 @@ class RobotScreen:
 
     def moves(self) -> bool:
         """See `Screen`."""
-        return self.session.loading or self.session.agent_loading
+        return self.session.loading or self.session.agent_loading or self.session.asker.busy
 
     # Picture
 
@@ -182,7 +215,10 @@ class RobotScreen:
         self.strip.draw(surface, session.looks, agent.model.steps if agent is not None else 1, theme)
         if layout.panel.height:
             self.panel.draw(surface, session, self.pointer, theme)
-        draw_status(surface, layout.status, session.status, "H: keys", theme, layout.text)
+        if self.ask.shown:
+            self.ask.draw(surface, self._ask_place(), theme, layout.text, seconds)
+        hint = "F1: keys" if self.ask.typing else "H: keys"
+        draw_status(surface, layout.status, self.ask.status(session.status), hint, theme, layout.text)
 
     def _draw_head(self, surface: pygame.Surface) -> None:
         """The instruction, and the task that it asks for."""
@@ -217,6 +253,7 @@ class RobotScreen:
             words = f"building the scene{dots(seconds)}"
             draw_text(surface, words, scene.center, text, theme.muted, anchor="center", width=scene.width)
             return
+        self.ask.draw_tints(surface, scene, lambda mask: mask)
         words, fill = _WORDS[session.actor], theme.panel
         waiting = session.actor == AGENT and session.agent_loading
         words += " paused" if session.paused else f" loading{dots(seconds)}" if waiting else ""

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envs.errors import UserError
-from ui.messages import RESULT, WARNING
+from ui.asker import Asker
+from ui.messages import RESULT, WARNING, sentence
+from ui.robot_asking import RobotAsking
 from ui.robot_benchmark import Benchmark
 from ui.robot_rig import ACTORS, AGENT, EXPERT, YOU, Progress, Start
 from ui.robot_speeds import FASTEST, SPEEDS
-from ui.robot_standing import FORESIGHTS, RobotStanding
-from ui.start_pages import sentence
+from ui.robot_standing import FORESIGHTS
 from ui.thinker import Thinker
 
 if TYPE_CHECKING:  # torch, behind it, is left to the thread that loads the agent
@@ -45,7 +46,7 @@ class Setup:
     seed: int = 0
 
 
-class RobotSession(RobotStanding):
+class RobotSession(RobotAsking):
     """One attempt after the other.
 
     Attributes:
@@ -66,6 +67,7 @@ class RobotSession(RobotStanding):
         load_agent: Callable[[], RobotAgent] | None = None,
         *,
         no_agent: str = "There is no agent.",
+        asker: Asker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin to build the scene and to load the agent.
@@ -75,6 +77,7 @@ class RobotSession(RobotStanding):
             setup: what to begin with.
             load_agent: runs in a thread of its own; None where there is no agent.
             no_agent: why not, as a sentence.
+            asker: answers questions about the picture; None: nobody can be asked.
             clock: seconds.
         """
         start = Start(setup.scene, benchmark.sizes[0], setup.task, setup.instruction, setup.seed)
@@ -82,6 +85,7 @@ class RobotSession(RobotStanding):
         self.failure: Exception | None = None
         self.farewell: str | None = None
         self.no_agent = "" if load_agent is not None else no_agent
+        self.asker = asker if asker is not None else Asker()
         self._wanted_folder = setup.record
         self._before = setup.actor if setup.actor != YOU else AGENT  # to whom YOU hand back
         self._owed, self._since = 0.0, clock()
@@ -115,7 +119,7 @@ class RobotSession(RobotStanding):
         if self.over:
             self._go_on()
             return
-        self.paused = not self.paused
+        self.paused, self._halted = not self.paused, False
         self._catch_up()
         if self.paused and self.actor == AGENT and self.looks and self.agent is not None:
             self._orders.append(lambda: self.rig.foresee(PAUSED_FORESIGHT))
@@ -127,6 +131,7 @@ class RobotSession(RobotStanding):
             self.tell("This attempt is over; P goes on from here, N makes a new start.")
             return
         self.paused = self._single = True
+        self._halted = False
 
     def change_speed(self, by: int) -> None:
         """The next speed up or down."""
@@ -253,7 +258,7 @@ class RobotSession(RobotStanding):
 
     def poll(self, timeout: float = 0.0) -> bool:
         """Take in what came and ask for what is due, waiting at most `timeout` seconds; whether anything changed."""
-        changed = self._take_agent()
+        changed = self._take_agent() | self._attend_asker()
         answer = self._thinker.take(timeout)
         if answer is not None:
             changed = True
@@ -271,6 +276,7 @@ class RobotSession(RobotStanding):
             return
         self._closed = True
         recorded = self.folder is not None and self.now is not None
+        self.asker.close()
         self._thinker.ask(self.rig.close)
         answer = self._thinker.take(_CLOSING if recorded else 0.5)
         for thinker in (self._thinker, self._loader):
@@ -286,6 +292,7 @@ class RobotSession(RobotStanding):
     # Inside
 
     def _take_over(self) -> None:
+        self._go_on_after_question()
         if self.actor != YOU and self.let_act(YOU):
             self.paused = False
         if self.solved:
@@ -339,7 +346,10 @@ class RobotSession(RobotStanding):
         if self.now is None or progress.start is not self.now.start:
             self.looks, self.stop = [], self.benchmark.limit
             self._catch_up()
+        if self.now is None or progress.view is not self.now.view:
+            self.moment = object()
         self.now = progress
+        self._take_portrait(progress)
         if progress.done:
             self._owed = max(0.0, self._owed - progress.done)
             self.paces.append((self.clock(), progress.done))

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envs.errors import UserError
-from ui.messages import INFO, RESULT, WARNING, Message
+from ui.messages import INFO, RESULT, WARNING, Message, sentence
 from ui.robot_benchmark import Benchmark
 from ui.robot_rig import AGENT, EXPERT, YOU, Look, Progress, Rig, Start
-from ui.start_pages import sentence
 
 if TYPE_CHECKING:  # torch, behind it, is left to the thread that loads the agent
     from agents.robot_agent import RobotAgent
@@ -29,6 +28,7 @@ class RobotStanding:
         self.benchmark, self.start, self.clock = benchmark, start, clock
         self.actor, self.speed, self.paused = actor, speed, False
         self.now: Progress | None = None
+        self.moment: object = object()  # stands for the picture that is shown
         self.looks: list[Look] = []
         self.foresight = 2
         self.folder: Path | None = None

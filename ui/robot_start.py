@@ -16,6 +16,7 @@ from envs.calvin.tasks import check_task
 from envs.errors import UserError
 from envs.rlbench import tasks as rlbench_tasks
 from envs.tabletop.scene import load_pybullet
+from ui.asker import make_asker
 from ui.options import ROBOT_CHECKPOINTS
 from ui.robot_benchmark import Benchmark
 from ui.robot_calvin import Calvin
@@ -90,9 +91,10 @@ def robot_session(args: argparse.Namespace, seed: int) -> RobotSession:
     """The session that the options ask for, which begins to load at once; raises UserError."""
     benchmark, setup = _SETUPS[args.mode](args, seed)
     load, why_not = agent_of(args, seed)
+    asker = make_asker(args.ask)
     if setup.record is not None:
         benchmark.record(setup.record, setup.scene).close()  # a folder that cannot be had is told now
-    return RobotSession(benchmark, setup, load, no_agent=why_not)
+    return RobotSession(benchmark, setup, load, no_agent=why_not, asker=asker)
 
 
 _SETUPS: dict[str, Callable[[argparse.Namespace, int], tuple[Benchmark, Setup]]] = {

@@ -14,16 +14,18 @@ PLAYING, WATCHING, REVIEWING, WAITING = "playing", "watching", "reviewing", "wai
 _BUTTONS = {
     PLAYING: (
         ("pass", "Pass"), ("undo", "Undo"), ("redo", "Redo"), ("resign", "Resign"),
-        ("play_for_me", "Move for me"), ("new", "New game"), ("help", "Help"),
+        ("play_for_me", "Move for me"), ("ask", "Ask"), ("new", "New game"), ("help", "Help"),
     ),
-    WATCHING: (("pause", "Pause"), ("undo", "Undo"), ("redo", "Redo"), ("new", "New game"), ("help", "Help")),
+    WATCHING: (
+        ("pause", "Pause"), ("undo", "Undo"), ("redo", "Redo"), ("ask", "Ask"), ("new", "New game"), ("help", "Help"),
+    ),
     REVIEWING: (
         ("first", "Start"), ("previous", "Back"), ("next", "On"), ("last", "End"),
-        ("play_on", "Play on here"), ("leave", "To the game"), ("new", "New game"), ("help", "Help"),
+        ("play_on", "Play on here"), ("leave", "To the game"), ("ask", "Ask"), ("new", "New game"), ("help", "Help"),
     ),
     WAITING: (
         ("pause", "Ask again"), ("undo", "Undo"), ("redo", "Redo"), ("resign", "Resign"),
-        ("new", "New game"), ("help", "Help"),
+        ("ask", "Ask"), ("new", "New game"), ("help", "Help"),
     ),
 }  # fmt: skip
 
@@ -41,7 +43,9 @@ class SidePanel:
     """Lays itself out in a tall rectangle (beside the board) or a wide one (below it)."""
 
     def __init__(self, theme: Theme) -> None:
+        """Attribute `room`: what the thoughts have, for something else to stand there."""
         self.theme = theme
+        self.room = pygame.Rect(0, 0, 0, 0)
         self.thoughts = ThoughtPanel(theme)
         self.buttons: list[Button] = []
         self.mode = ""
@@ -69,6 +73,7 @@ class SidePanel:
             self.thoughts.place(frames, frames, text)
             top += self.thoughts.used_height + gap
             candidates = pygame.Rect(room.left, top, room.width, max(0, room.bottom - top))
+            self.room = frames.union(candidates)
         else:
             columns = 3 if room.width >= 45 * text else 2
             width = (room.width - (columns - 1) * gap) // columns
@@ -82,6 +87,7 @@ class SidePanel:
                 frames = left.inflate(0, -players - gap)
                 frames.bottom = left.bottom
                 candidates = middle
+            self.room = candidates.union(frames) if columns == 3 else candidates
         if self._players.bottom > room.bottom:
             self._players = pygame.Rect(0, 0, 0, 0)
         self.thoughts.place(frames, candidates, text)
@@ -89,20 +95,29 @@ class SidePanel:
     def hide(self) -> None:
         """Take no room: the window is too small for more than the board."""
         nowhere = pygame.Rect(0, 0, 0, 0)
-        self.mode, self.buttons, self._players = "", [], nowhere
+        self.mode, self.buttons, self._players, self.room = "", [], nowhere, nowhere
         self.thoughts.place(nowhere, nowhere, self.text)
 
     def action_at(self, position: tuple[int, int]) -> str | None:
         """Return the action of the button under a pixel, if there is one and it can be pressed."""
         return next((b.action for b in self.buttons if b.enabled and b.rect.collidepoint(position)), None)
 
-    def draw(self, surface: pygame.Surface, match: Standing, pointer: tuple[int, int], seconds: float) -> None:
-        """Draw everything; `seconds` is a running clock, for what moves."""
+    def draw(
+        self,
+        surface: pygame.Surface,
+        match: Standing,
+        pointer: tuple[int, int],
+        seconds: float,
+        *,
+        thoughts: bool = True,
+    ) -> None:
+        """Draw everything, the thoughts if asked for; `seconds` is a running clock, for what moves."""
         if not self.mode:
             return
         if self._players.height:
             self._draw_players(surface, match, seconds)
-        self.thoughts.draw(surface, match, pointer)
+        if thoughts:
+            self.thoughts.draw(surface, match, pointer)
         for button in self.buttons:
             if button.action == "pause":
                 button.label = "Ask again" if match.trouble is not None else "Go on" if match.paused else "Pause"

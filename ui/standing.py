@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from agents.players import BackgroundPlayer, Player
 from envs.errors import UserError
 from envs.go.rules import GoGame, Move
 from ui.adviser import Adviser
+from ui.asker import Asker
 from ui.counting import winner_of
 from ui.messages import Message, sentence_of
 from ui.record import GameRecord
@@ -27,6 +28,7 @@ class Standing:
         thoughts: what was thought about its positions.
         seats: colour -> player, None for the human.
         adviser: the agent that moves for the human when asked and judges what is looked at; None: nobody does.
+        asker: answers questions about the position that is shown.
         silence: why nobody judges the positions, a sentence; "" where there is no more to say about it.
         foresight: how many frames the agent imagines for people to see; 0 leaves it at those of its decisions.
         copies: the folder in which `save_as` puts copies.
@@ -44,6 +46,7 @@ class Standing:
     thoughts: ThoughtLog
     seats: dict[int, Player | None]
     adviser: Player | None
+    asker: Asker
     silence: str
     foresight: int
     copies: Path
@@ -152,6 +155,12 @@ class Standing:
     def shown(self) -> GoGame:
         """The position to show: the game's, or the one that is looked at."""
         return self.game if self.review is None else self.review.shown
+
+    @property
+    def shown_place(self) -> Hashable:
+        """What stands for the position shown: equal for positions that look the same."""
+        shown = self.shown
+        return shown.size, shown.stones.tobytes(), shown.to_move, shown.last_move, shown.ko_point
 
     @property
     def line(self) -> GoGame:

@@ -12,7 +12,7 @@ import pygame
 
 from envs.errors import UserError
 from ui.lobby import Lobby
-from ui.messages import INFO, WARNING, Message
+from ui.messages import INFO, WARNING, Message, sentence
 from ui.text_field import TextField
 from ui.theme import Theme
 from ui.widgets import Button, draw_text, wrap
@@ -209,12 +209,6 @@ class PlayerPage(ListPage):
         """Take the player, if there is such a one."""
         if self.check():
             self._take(self.description)
-
-
-def sentence(error: UserError) -> str:
-    """An error as a sentence of its own."""
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"
 
 
 def describe_game(path: Path) -> str:

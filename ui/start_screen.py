@@ -11,11 +11,11 @@ import pygame
 from envs.errors import UserError
 from ui.keymap import START_KEYS
 from ui.lobby import Lobby, Setup
-from ui.messages import INFO, WARNING, Message
+from ui.messages import INFO, WARNING, Message, sentence
 from ui.record import games_folder, saved_games
 from ui.screen import Surroundings, draw_status
 from ui.start_layout import StartLayout, lay_out_start
-from ui.start_pages import ListPage, PlayerPage, describe_game, sentence
+from ui.start_pages import ListPage, PlayerPage, describe_game
 from ui.start_rows import KOMI, OTHER, SEATS, Choice, Row, rows_of
 from ui.text_field import TextField, clipboard_text
 from ui.theme import DESIGN_SIZE, scale_of

@@ -157,7 +157,9 @@ class Window:
         shift = bool(held & pygame.KMOD_SHIFT)
         action = self.keys.get((event.key, ctrl, shift)) or self.keys.get((event.key, ctrl, False))
         self._dirty = True
-        if self.screen.typing and not ctrl and not self.help and self.screen.handle(event):
+        # While somebody types, Ctrl-V is the only key of the table that is held with another
+        typed = not ctrl or action != "paste"
+        if self.screen.typing and typed and not self.help and self.screen.handle(event):
             return
         if action is None:
             self.screen.handle(event)

@@ -45,6 +45,17 @@ class Answer:
             start = target.span[1]
         return f" {SLOT}".join([*pieces, self.text[start:]])
 
+    @property
+    def parts(self) -> list[tuple[str, int | None]]:
+        """The text in pieces, each with the number of the target that it calls, counted from 0; None beside these."""
+        pieces: list[tuple[str, int | None]] = []
+        start = 0
+        for number, target in enumerate(self.targets):
+            pieces += [(self.text[start : target.span[0]], None), (self.phrase(target), number)]
+            start = target.span[1]
+        pieces.append((self.text[start:], None))
+        return [(text, number) for text, number in pieces if text or number is not None]
+
     def phrase(self, target: Target) -> str:
         """What the answer calls a target."""
         return self.text[slice(*target.span)]

@@ -7,12 +7,14 @@ from typing import Any, ClassVar
 
 from agents.videoworld.config import ModelConfig, require
 
+FRAME_SIDE = 192  # px; boards and scenes that are drawn to be asked about are not wider or higher
+
 
 @dataclass(frozen=True)
 class PixelLMConfig(ModelConfig):
     """Numbers of PixelLM. The grid of image features has frame_size / patch cells a side."""
 
-    frame_size: int = 192  # px; frames are scaled to this longest side, the rest of the square is padding
+    frame_size: int = FRAME_SIDE  # px; frames are scaled to this longest side, the rest of the square is padding
     # Vision tower
     tower: str = "vit"  # "vit": our own; "clip": CLIPVisionModel of the transformers library
     patch: int = 8  # px; side of a cell of the grid

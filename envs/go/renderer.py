@@ -84,6 +84,11 @@ class BoardGeometry:
         paper = cls(size, "paper")
         return paper if paper.frame_size == frame_size else cls(size, cell=frame_size // cls(size).cells)
 
+    @classmethod
+    def within(cls, side: int, size: int) -> BoardGeometry:
+        """The geometry of style "modern" with the largest frames of at most `side` px; UserError if there is none."""
+        return cls(size, cell=side // cls(size).cells)
+
     @property
     def cells(self) -> int:
         """Tiles per side."""
@@ -105,6 +110,12 @@ class BoardGeometry:
         if self.style == "paper":
             return PAPER_FRAME + PAPER_PITCH * (self.size - 9)
         return self.cells * self.cell
+
+    def board_part(self, picture: np.ndarray) -> np.ndarray:
+        """What of a picture or mask (S, S, ...) shows the points of the board, of style "modern": N cells a side."""
+        assert self.style == "modern", "the published picture cuts the outermost points"
+        side = self.size * self.pitch
+        return picture[:side, :side]
 
     def centre(self, point: int) -> tuple[float, float]:
         """(y, x) pixel coordinates of a board point's centre; whole numbers are pixel centres."""

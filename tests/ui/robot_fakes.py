@@ -92,6 +92,9 @@ class FakeSimulation:
         goal = {"right": self.place[0] > FAR, "left": self.place[0] < -FAR}
         return self.view(bool(goal.get(self.task or "", False)))
 
+    def portrait(self, size: int) -> np.ndarray:
+        return self.view().pictures["static"].repeat(2, 0).repeat(2, 1)
+
     def expert(self, task: str, seed: int) -> Policy:
         way = 1.0 if task == "right" else -1.0
         return lambda view: np.array([way, 0, 0, 0, 0, 0, 1], np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from agents.pixellm.batch import Item
 from agents.pixellm.config import PixelLMConfig
@@ -32,6 +33,34 @@ def shapes(rng: np.random.Generator, count: int, side: int = SIDE) -> Item:
         return image, "is there a white star?", "No, there is no white star.", np.zeros((0, side, side), bool)
     listed = " and ".join(f"{name} {SLOT}" for name in names)
     return image, "what shapes are there?", f"There is {listed}.", np.stack(masks)
+
+
+WHAT, STAR = "What shapes are there?", "Is there a white star?"
+
+
+def taught_model(steps: int = 300) -> tuple[PixelLM, np.ndarray, np.ndarray]:
+    """A tiny model that has learned by heart to answer WHAT and STAR about one picture; the picture, and its two masks.
+
+    The questions are as `agents.pixellm.asking` puts them; the answer to STAR is that there is none.
+    """
+    torch.manual_seed(0)
+    image, _, answer, masks = shapes(np.random.default_rng(3), 2)
+    nothing = "No, there is no white star."
+    items: list[Item] = [(image, WHAT, answer, masks), (image, STAR, nothing, masks[:0])]
+    config = PixelLMConfig.preset("tiny")
+    model = PixelLM(config, train_words([text for item in items * 3 for text in item[1:3]], config.group, pieces=400))
+    batch = model.collate(items)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), weight_decay=0.0)
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = 3e-3 * min(1, (step + 1) / 20)
+        loss, figures = model(batch)
+        if figures["iou"] > 0.7 and figures["token_exact"] == 1:
+            break
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+    return model.eval().requires_grad_(False), image, masks
 
 
 def words_of(group: int) -> Words:

@@ -39,8 +39,8 @@ class Board:
         self.size = positions.size
         self.facts = BoardFacts.of(positions)
         self.shows_marks = style == "modern"
-        plain = BoardGeometry(self.size, style)
-        self._geometry = BoardGeometry(self.size, style, SIDE // plain.cells) if style == "modern" else plain
+        modern = style == "modern"
+        self._geometry = BoardGeometry.within(SIDE, self.size) if modern else BoardGeometry(self.size, style)
 
     @cached_property
     def image(self) -> np.ndarray:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.pixellm.config import FRAME_SIDE
+
 SLOT = "{seg}"
 MAX_TARGETS = 20
-SIDE = 192  # px; no frame is wider or higher
+SIDE = FRAME_SIDE  # px; no frame is wider or higher
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,11 +91,16 @@ def main(arguments: Sequence[str] | None) -> None:
     frames = BoardRenderer(agent.geometry)(load_states(limit=options.moves).positions)
     results: dict[str, Any] = {"threads": torch.get_num_threads()}
     results["render_frames_per_second"] = render_speed(agent.geometry)
-    for name, player, imagine in (
+    players = [
         ("move_ms_codes", agent, False),
         ("move_ms_frame", agent, True),
         ("move_ms_codes_8_symmetries", averaged, False),
-    ):
+    ]
+    if agent.model.has_outlook:
+        players += [
+            (f"move_ms_lookahead_{visits}", GoAgent(agent.model, lookahead=visits), False) for visits in (64, 256)
+        ]
+    for name, player, imagine in players:
 
         def decide(i: int, player: GoAgent = player, imagine: bool = imagine) -> object:
             return player.decide(frames[i], imagine=imagine)

@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks.report import Parser, benchmark, count, results_file, show, write
 from envs.errors import UserError
 from train.data.go_records import ASSETS
+from ui.options import LOOKAHEAD
 
 if TYPE_CHECKING:
     from ui.board_window import BoardWindow
@@ -25,14 +26,19 @@ AIM, LIMIT = 16.0, 33.0  # milliseconds: a picture at 60 and at 30 a second
 
 
 def rounds(steps: int, checkpoint: Path, symmetries: int) -> dict[str, Any]:
-    """Milliseconds of `steps` rounds of a game that the agent plays against itself, drawn anew every time."""
+    """Milliseconds of `steps` rounds of a game that the agent plays against itself, drawn anew every time.
+
+    It looks ahead as far as it does by default, where it can.
+    """
+    from agents.checkpoint_config import checkpoint_has_outlook
     from agents.contestants import parse_contestant
     from agents.players import AgentPlayer
     from envs.go.rules import BLACK, WHITE, GoGame
     from ui.board_window import BoardWindow
     from ui.match import Match
 
-    player = parse_contestant(f"{checkpoint},symmetries={symmetries}").make(1)
+    lookahead = LOOKAHEAD if checkpoint_has_outlook(checkpoint) else 0
+    player = parse_contestant(f"{checkpoint},symmetries={symmetries},lookahead={lookahead}").make(1)
     if not isinstance(player, AgentPlayer):
         raise UserError(f"{checkpoint} holds no agent; give a checkpoint folder")
     size = player.renderer.geometry.size

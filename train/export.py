@@ -107,9 +107,9 @@ def _heads(folders: dict[str, Path]) -> dict[str, Checkpoint]:
 
 GO = """\
 A VideoWorld agent for Go that plays both colours from pictures of the board. The tokenizer, the dynamics model and the
-world model saw rendered frames only; the inverse dynamics head was told the moves of a small labelled subset (`labels`
-below). It loads with `GoAgent.load(folder)`, `python play.py go --checkpoint folder` and `python play.py gtp
---checkpoint folder`."""
+world model saw rendered frames only, the last of a game being the counted board in the winner's shade; the inverse
+dynamics head was told the moves of a small labelled subset (`labels` below). It loads with `GoAgent.load(folder)`,
+`python play.py go --checkpoint folder` and `python play.py gtp --checkpoint folder`."""
 ROBOT = """\
 A VideoWorld agent for a robot arm that looks at the pictures of two cameras and follows a sentence. The tokenizer, the
 dynamics model and the world model saw videos only, the world model their sentences too; the heads for inverse dynamics

@@ -150,7 +150,7 @@ class PixelLMStage:
                 values += [float(figures[name])] * len(part)
             if len(batch.samples):
                 logits, scores = model.teacher_masks(batch)
-                picture = inside(batch.sizes, model.config.frame_size)[batch.samples]
+                picture = inside(batch.sizes, model.config.frame_size)[batch.pictures[batch.samples]]
                 found = losses.mask_ious(logits, batch.masks, picture)
                 ious.append(found)
                 errors.append((scores - found).abs())

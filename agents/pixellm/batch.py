@@ -74,7 +74,7 @@ def frame_of(image: np.ndarray, side: int) -> tuple[Tensor, tuple[int, int]]:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"an image is uint8 (H, W, 3), not {image.dtype} {image.shape}")
     height, width = fitted(image.shape[0], image.shape[1], side)
-    pixels = torch.from_numpy(np.ascontiguousarray(image))
+    pixels = torch.from_numpy(np.require(image, requirements=("C", "W")))
     if (height, width) != image.shape[:2]:
         floats = pixels.permute(2, 0, 1)[None].float()
         floats = F.interpolate(floats, size=(height, width), mode="bilinear", align_corners=False, antialias=True)

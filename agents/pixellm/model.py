@@ -254,9 +254,7 @@ class PixelLM(nn.Module):
         return self.answers([image], [question])[0]
 
     @torch.inference_mode()
-    def answers(
-        self, images: Sequence[np.ndarray], questions: Sequence[str], seen: Seen | None = None
-    ) -> list[Answer]:
+    def answers(self, images: Sequence[np.ndarray], questions: Sequence[str], seen: Seen | None = None) -> list[Answer]:
         """Answers to a question about each picture, all at once; arguments and errors as for `answer`.
 
         A picture that comes again, the same object, is looked at once. seen: what `see` gave for these pictures, each

@@ -34,8 +34,8 @@ class QuestionConfig:
     """What is asked, and how often.
 
     go, calvin, rlbench: shares of the sources. several, one: shares of questions with several targets and with one; the
-    rest have none. share_9: how many of the boards have 9 points a side, rather than 13 or 19. paper: share of boards in
-    the published picture's style. per_frame: questions about one frame, at most; the fixed ones have a frame each.
+    rest have none. share_9: how many of the boards have 9 points a side, rather than 13 or 19. paper: share of boards
+    in the published picture's style. per_frame: questions about one frame, at most; the fixed ones have a frame each.
     """
 
     go: float = 0.5

@@ -94,8 +94,8 @@ def _add(item: dict[str, Any], question: Question) -> None:
 class MuseConfig:
     """Which MUSE files are learned from, and which are for evaluation.
 
-    train, validation, test: annotation files; test may be empty, it is not trained with. images: folder of the pictures;
-    empty: `images` beside each file. side: px that a picture's longer side has at most; 0: as it is.
+    train, validation, test: annotation files; test may be empty, it is not trained with. images: folder of the
+    pictures; empty: `images` beside each file. side: px that a picture's longer side has at most; 0: as it is.
     """
 
     train: str = ""
@@ -117,9 +117,7 @@ class MuseConfig:
         path = getattr(self, split)
         if not path:
             raise UserError(f"data.{split} names no annotations: give data.{split}=FILE.json in MUSE's format")
-        return MuseSet(
-            Path(path), Path(self.images) if self.images else None, side=self.side or None, split=split
-        )
+        return MuseSet(Path(path), Path(self.images) if self.images else None, side=self.side or None, split=split)
 
 
 class _Entry(NamedTuple):

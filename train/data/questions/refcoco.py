@@ -31,9 +31,9 @@ _ONE = ("Where is {}?", "Show me {}.", "Find {}.", "Point to {}.", "Mark {}.")
 class RefcocoConfig:
     """A set of referring expressions that is learned from.
 
-    folder: with refs(SPLIT_BY).p and instances.json; images: of COCO's train2014. train, validation, test: what the set
-    calls its splits. several: sentences of a picture that make a question, 1 to 20. side: px that a picture's longer side
-    has at most; 0: as it is.
+    folder: with refs(SPLIT_BY).p and instances.json; images: of COCO's train2014. train, validation, test: what the
+    set calls its splits. several: sentences of a picture that make a question, 1 to 20. side: px that a picture's
+    longer side has at most; 0: as it is.
     """
 
     folder: str = ""

@@ -174,9 +174,9 @@ class PixelLMStage:
         return right
 
     def flops_per_sample(self) -> float:
-        """Forward and backward of one question; an estimate from a few."""
+        """Forward and backward of one question, its share of what is done once for a frame included; an estimate."""
         device = next(self.model.parameters()).device
-        batch = self.batch(0, 0, 0, 1, 8).to(device)
+        batch = self.batch(0, 0, 0, 1, _AT_ONCE).to(device)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             self.model(batch)
         return 3.0 * float(counter.get_total_flops()) / len(batch)

@@ -88,7 +88,8 @@ def frames_of(images: Sequence[np.ndarray], side: int) -> tuple[Tensor, Tensor, 
     An array that comes again, the same object, has one frame. ValueError as for `frame_of`.
     """
     numbers: dict[int, int] = {}
-    frames, sizes = [], []
+    frames: list[Tensor] = []
+    sizes: list[tuple[int, int]] = []
     for image in images:
         if id(image) not in numbers:
             numbers[id(image)] = len(frames)

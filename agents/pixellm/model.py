@@ -83,32 +83,38 @@ class PixelLM(nn.Module):
         cells = None if whole else inside(sizes, c.grid, c.patch)
         return Seen(self.vision(normalised(frames, sizes), cells), cells)
 
+    def opening(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        """What each frame's sequence begins with, (F, 1 + image tokens, dim), and which of these slots are present."""
+        frames, device = len(seen.maps[0]), seen.maps[0].device
+        marker = self.language.embed(torch.full((frames, 1), self.words.image, device=device))
+        x = torch.cat([marker, self.to_language(seen.maps[0])], 1)
+        present = torch.ones(x.shape[:2], dtype=torch.bool, device=device)
+        if seen.cells is not None:
+            pooled = F.max_pool2d(seen.cells[:, None].float(), self.config.pool)[:, 0] > 0
+            present[:, 1:] = pooled.flatten(1)
+        return x, present
+
     def embed(self, seen: Seen, ids: Tensor, pictures: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Frames and ids (B, T) behind them -> inputs (B, 1 + image tokens + T, dim), and which slots are present.
 
         pictures: int64 (B,), the frame that each row is about; None: its own. All of ids counts as present; who pads
         takes it out.
         """
-        b, device = len(ids), ids.device
-        pictures = torch.arange(b, device=device) if pictures is None else pictures
-        opening = self.language.embed(torch.full((b, 1), self.words.image, device=device))
-        looks = self.to_language(seen.maps[0])[pictures]
-        x = torch.cat([opening, looks, self.language.embed(ids)], 1)
-        present = torch.ones(x.shape[:2], dtype=torch.bool, device=device)
-        if seen.cells is not None:
-            pooled = F.max_pool2d(seen.cells[:, None].float(), self.config.pool)[:, 0] > 0
-            present[:, 1 : 1 + self.config.image_tokens] = pooled.flatten(1)[pictures]
-        return x, present
+        x, present = self.opening(seen)
+        if pictures is not None:
+            x, present = x[pictures], present[pictures]
+        return torch.cat([x, self.language.embed(ids)], 1), torch.cat(
+            [present, torch.ones_like(ids, dtype=torch.bool)], 1
+        )
 
     def read(self, seen: Seen, ids: Tensor, lengths: Tensor, pictures: Tensor | None = None) -> Tensor:
-        """States (B, T, dim) at ids (B, T), the whole sequence at once; `lengths` (B,) of them are no padding.
+        """States (B, T, dim) at ids (B, T), whole answers at once; `lengths` (B,) of them are no padding.
 
         pictures: as for `embed`.
         """
-        x, present = self.embed(seen, ids, pictures)
-        before = x.shape[1] - ids.shape[1]
-        present[:, before:] = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        return self.language(x, present)[0][:, before:]
+        pictures = torch.arange(len(ids), device=ids.device) if pictures is None else pictures
+        held = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        return self.language.together(*self.opening(seen), ids, held, pictures)
 
     def segment(self, seen: Seen, pictures: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
         """Mask logits (M, S, S) on the frame and scores' logits (M,) of groups' states (M, scales, tokens, dim).

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.videoworld.attention import attend
+
 
 @dataclass(frozen=True)
 class KVCache:
@@ -74,7 +76,7 @@ class Attention(nn.Module):
         q, k = rotate(q, *turn), rotate(k, *turn)
         if past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = attend(q, k, v, mask)
         return self.o_proj(mixed.transpose(1, 2).flatten(2)), k, v
 
 

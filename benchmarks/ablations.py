@@ -62,21 +62,30 @@ VARIANTS = (
 )  # fmt: skip
 
 
-def steps_within(tflop: float, stage: str, words: Sequence[str]) -> int:
-    """How many steps of a stage take `tflop` * 10^12 floating-point operations."""
+def step_flops(stage: str, words: Sequence[str]) -> float:
+    """Floating-point operations of one optimiser step of a stage; words: of its command."""
     run = plan([(stage, stage, [f"stage={stage}", "out=runs/none", "trainer.steps=1", *words])], CONF)[0]
     samples = run.trainer.batch_size * run.trainer.accumulate
-    return max(1, round(tflop * 1e12 / (stage_class(stage)(run.stage).flops_per_sample() * samples)))
+    return float(stage_class(stage)(run.stage).flops_per_sample() * samples)
 
 
-def train(stage: str, out: Path, tflop: float, words: Sequence[str]) -> dict[str, Any]:
+def steps_within(tflop: float, stage: str, words: Sequence[str]) -> int:
+    """How many steps of a stage take `tflop` * 10^12 floating-point operations."""
+    return max(1, round(tflop * 1e12 / step_flops(stage, words)))
+
+
+def train(stage: str, out: Path, words: Sequence[str]) -> dict[str, Any]:
     """Train one stage in a process of its own; returns what it finished with. UserError if it failed."""
-    steps = steps_within(tflop, stage, words)
-    command = [sys.executable, "-m", "train", stage, f"out={out}", f"trainer.steps={steps}", *words]
+    command = [sys.executable, "-m", "train", stage, f"out={out}", *words]
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"{' '.join(command[1:])} did not finish; see above, and give the same command again")
     finished: dict[str, Any] = json.loads((out / "finished.json").read_text(encoding="utf-8"))
     return finished
+
+
+def train_within(tflop: float, stage: str, out: Path, words: Sequence[str]) -> dict[str, Any]:
+    """As `train`, for `tflop` * 10^12 operations."""
+    return train(stage, out, [f"trainer.steps={steps_within(tflop, stage, words)}", *words])
 
 
 def run(variant: Variant, agent: Path, out: Path, tflop: float, limit: int | None) -> dict[str, Any]:
@@ -84,13 +93,13 @@ def run(variant: Variant, agent: Path, out: Path, tflop: float, limit: int | Non
     folders = dict.fromkeys(STAGES, agent)
     for stage in STAGES[:2] if variant.eyes else ():
         words = [word for word in variant.eyes if f".{stage}." in word]
-        train(stage, out / stage, tflop, words)
+        train_within(tflop, stage, out / stage, words)
         folders[stage] = out / stage / "checkpoint"
     inputs = [f"inputs.{stage}={folders[stage]}" for stage in STAGES[:2]]
-    finished = train("world", out / "world", tflop, [*inputs, *variant.world])
+    finished = train_within(tflop, "world", out / "world", [*inputs, *variant.world])
     folders["world"] = out / "world" / "checkpoint"
     if variant.eyes:
-        train("inverse_dynamics", out / "inverse_dynamics", tflop / 4, inputs)
+        train_within(tflop / 4, "inverse_dynamics", out / "inverse_dynamics", inputs)
         folders["inverse_dynamics"] = out / "inverse_dynamics" / "checkpoint"
     export_go_agent(folders, out / "agent")
     from agents.go_model import load_go_model

@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from agents.checkpoint import METRICS_FILE, Checkpoint, CheckpointError, load_config
+import torch
+
+from agents.checkpoint import METRICS_FILE, Checkpoint, CheckpointError, load_checkpoint, load_config
 from agents.go_model import GoModel, save_go_model
+from agents.pixellm.checkpoint import load_pixellm, save_pixellm
 from agents.robot_agent import RobotModel, save_robot_model
 from agents.sentences import MINILM, KnownSentences
 from agents.videoworld.config import InverseDynamicsConfig, InverseMotionConfig, WorldConfig
@@ -82,6 +85,17 @@ def export_robot_agent(folders: dict[str, Path], target: Path) -> None:
     save_robot_model(models, target, metrics=metrics, readme=model_card(target.name, ROBOT, metrics))
 
 
+def export_pixellm(folders: dict[str, Path], target: Path) -> None:
+    """Write PixelLM's checkpoint as it is shipped: the stage's own, its weights as float16; as `export_go_agent`."""
+    folder = Path(folders["pixellm"])
+    model, told = load_pixellm(folder), load_checkpoint(folder)
+    metrics = {"pixellm": _history(folder) | told.metrics}
+    weights = sum(weight.numel() for weight in model.parameters())
+    what = ASK.format(millions=weights / 1e6, side=model.config.frame_size)
+    card = model_card(target.name, what, metrics, held_out="questions")
+    save_pixellm(model, target, metrics=metrics, readme=card, dtype=torch.float16, data=told.config.get("data"))
+
+
 def _encoder(data: dict[str, Any]) -> str:
     """The sentences' encoder of some videos; those of several worlds have the same."""
     return str(next(iter(data.get("worlds", {"": data}).values())).get("encoder", MINILM))
@@ -116,9 +130,16 @@ dynamics model and the world model saw videos only, the world model their senten
 were told the actions of a small labelled subset (`labels` below), one for each world. It loads with
 `RobotAgent.load(folder, world)` and `python -m agents.rollout WORLD --checkpoint folder`."""
 
+ASK = """\
+A PixelLM of {millions:.1f} M parameters that answers questions about a frame of {side} px in words, with a pixel mask
+for every target it speaks of. It learned from questions that were made on the fly, with masks from the renderers' own
+buffers. It loads with `agents.pixellm.checkpoint.load_pixellm(folder)`. Under the true answers: giou and ciou of the
+masks, contested (the share of claimed pixels that several targets claim); answered freely: answer_exact, the share
+whose words and slots are the true ones."""
 
-def model_card(name: str, what: str, metrics: dict[str, dict[str, Any]]) -> str:
-    """What the agent is, what was trained, for how long, and what it measured on held-out videos, in Markdown."""
+
+def model_card(name: str, what: str, metrics: dict[str, dict[str, Any]], held_out: str = "videos") -> str:
+    """What a model is, what was trained, for how long, and what it measured, in Markdown; held_out: on what."""
     rows, made = [], list[tuple[str, str]]()
     for stage, measured in metrics.items():
         told = dict(measured)
@@ -139,7 +160,7 @@ def model_card(name: str, what: str, metrics: dict[str, dict[str, Any]]) -> str:
 
 {what}
 
-| stage | steps | minutes | seed | began with | on held-out videos |
+| stage | steps | minutes | seed | began with | on held-out {held_out} |
 |---|---|---|---|---|---|
 {table}
 
@@ -147,7 +168,7 @@ Trained with
 
 {commands or "- a command that was not recorded"}
 
-The figures of the whole agent stand in `benchmarks/RESULTS.md`.
+Its figures stand in `benchmarks/RESULTS.md`.
 """
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from agents.checkpoint import CheckpointError, load_checkpoint, load_config
+from agents.checkpoint import CheckpointError, as_values, load_config
 from agents.checkpoint_config import PIXELLM
 from agents.pixellm import losses
 from agents.pixellm.batch import Batch, Item, collate
@@ -150,7 +150,7 @@ class PixelLMStage:
                 values += [float(figures[name])] * len(part)
             if len(batch.samples):
                 logits, scores = model.teacher_masks(batch)
-                picture = inside(batch.sizes, model.config.frame_size)[batch.samples]
+                picture = inside(batch.sizes, model.config.frame_size)[batch.pictures[batch.samples]]
                 found = losses.mask_ious(logits, batch.masks, picture)
                 ious.append(found)
                 errors.append((scores - found).abs())
@@ -174,9 +174,9 @@ class PixelLMStage:
         return right
 
     def flops_per_sample(self) -> float:
-        """Forward and backward of one question; an estimate from a few."""
+        """Forward and backward of one question, its share of what is done once for a frame included; an estimate."""
         device = next(self.model.parameters()).device
-        batch = self.batch(0, 0, 0, 1, 8).to(device)
+        batch = self.batch(0, 0, 0, 1, _AT_ONCE).to(device)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             self.model(batch)
         return 3.0 * float(counter.get_total_flops()) / len(batch)
@@ -184,27 +184,7 @@ class PixelLMStage:
     def export(self, model: nn.Module, folder: Path, metrics: dict[str, float]) -> None:
         """A checkpoint that `load_pixellm` reads."""
         assert isinstance(model, PixelLM)
-        save_pixellm(model, folder, metrics=metrics)
-
-
-def export_pixellm(folders: dict[str, Path], target: Path) -> None:
-    """Write the checkpoint that is shipped: the stage's own, its weights as float16.
-
-    Args:
-        folders: checkpoint folder of each stage, among them that of `pixellm`.
-        target: the folder to write; an older checkpoint there is replaced as a whole.
-    """
-    folder = Path(folders["pixellm"])
-    metrics = load_checkpoint(folder).metrics
-    model = load_pixellm(folder)
-    weights = sum(weight.numel() for weight in model.parameters())
-    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in metrics.items())
-    card = (
-        f"# {target.name}\n\nPixelLM of {weights / 1e6:.1f} M parameters, for frames of {model.config.frame_size} px: "
-        "answers questions about a frame in words, with a pixel mask for every target. Trained by "
-        "`python -m train pixellm`; measured on held-out questions:\n\n| what | value |\n|---|---|\n" + rows + "\n"
-    )
-    save_pixellm(model, target, metrics=metrics, readme=card, dtype=torch.float16)
+        save_pixellm(model, folder, metrics=metrics, data=as_values(self.config.data))
 
 
 def _begun(folder: Path, settings: PixelLMConfig) -> PixelLM:

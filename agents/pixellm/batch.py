@@ -21,11 +21,12 @@ Item = tuple[
 
 @dataclass(frozen=True)
 class Batch:
-    """B questions with answers, and the M targets of all their answers.
+    """B questions with answers about F frames, and the M targets of all their answers.
 
     Attributes:
-        frames: uint8 (B, S, S, 3), the pictures top left, 0 beyond.
-        sizes: int64 (B, 2), height and width of the pictures, px.
+        frames: uint8 (F, S, S, 3), the pictures top left, 0 beyond.
+        sizes: int64 (F, 2), height and width of the pictures, px.
+        pictures: int64 (B,), which frame each question is about.
         ids: int64 (B, T), question and answer with their markers, from the image's end marker on; padded on the right.
         lengths: int64 (B,), how many of them are no padding.
         answered: bool (B, T), the tokens to learn: those of the answers.
@@ -37,6 +38,7 @@ class Batch:
 
     frames: Tensor
     sizes: Tensor
+    pictures: Tensor
     ids: Tensor
     lengths: Tensor
     answered: Tensor
@@ -46,7 +48,7 @@ class Batch:
     dropped: int = 0
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.ids)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same on another device."""
@@ -72,12 +74,39 @@ def frame_of(image: np.ndarray, side: int) -> tuple[Tensor, tuple[int, int]]:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"an image is uint8 (H, W, 3), not {image.dtype} {image.shape}")
     height, width = fitted(image.shape[0], image.shape[1], side)
-    pixels = torch.from_numpy(np.ascontiguousarray(image))
+    pixels = torch.from_numpy(np.require(image, requirements=("C", "W")))
     if (height, width) != image.shape[:2]:
         floats = pixels.permute(2, 0, 1)[None].float()
         floats = F.interpolate(floats, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
         pixels = floats[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8)
     return F.pad(pixels, (0, 0, 0, side - width, 0, side - height)), (height, width)
+
+
+def frames_of(images: Sequence[np.ndarray], side: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures on the model's frames: frames (F, side, side, 3), sizes (F, 2), and which frame each of them is, (B,).
+
+    An array that comes again, the same object, has one frame. ValueError as for `frame_of`.
+    """
+    numbers: dict[int, int] = {}
+    frames: list[Tensor] = []
+    sizes: list[tuple[int, int]] = []
+    for image in images:
+        if id(image) not in numbers:
+            numbers[id(image)] = len(frames)
+            frame, size = frame_of(image, side)
+            frames.append(frame)
+            sizes.append(size)
+    return torch.stack(frames), torch.tensor(sizes), torch.tensor([numbers[id(image)] for image in images])
+
+
+def on_picture(logits: Tensor, size: tuple[int, int], shape: tuple[int, int]) -> np.ndarray:
+    """Mask logits on the model's frame (K, side, side) -> masks of the picture, bool (K, H, W).
+
+    size: (height, width) of the picture on the frame; shape: its own.
+    """
+    height, width = size
+    whole = F.interpolate(logits[:, None, :height, :width].float(), size=shape, mode="bilinear", align_corners=False)
+    return (whole[:, 0] > 0).cpu().numpy()
 
 
 def masks_of(masks: np.ndarray, size: tuple[int, int], side: int) -> Tensor:
@@ -91,39 +120,39 @@ def masks_of(masks: np.ndarray, size: tuple[int, int], side: int) -> Tensor:
 
 
 def collate(items: Sequence[Item], config: PixelLMConfig, words: Words) -> Batch:
-    """A batch of (image, question, answer, masks).
+    """A batch of (image, question, answer, masks); questions about the same image, the same object, share its frame.
 
     Too long a question loses its end; an answer its last targets, whole ones, and what stands behind them.
 
     Raises:
         ValueError: an answer's slots and masks are not as many, or an array is not what it should be.
     """
-    frames, sizes, rows, spans, samples, starts, masks = [], [], [], [], [], [], []
+    frames, sizes, pictures = frames_of([image for image, *_ in items], config.frame_size)
+    fitted_sizes = [(int(height), int(width)) for height, width in sizes[pictures].tolist()]
+    rows, spans, samples, starts, masks = [], [], [], [], []
     dropped = 0
     for number, (image, question, answer, truth) in enumerate(items):
         if answer.count(SLOT) != len(truth):
             raise ValueError(f"{answer.count(SLOT)} slots for {len(truth)} masks in the answer {answer!r}")
         if len(truth) and truth.shape[1:] != image.shape[:2]:
             raise ValueError(f"masks of {truth.shape[1:]} px for an image of {image.shape[:2]} px")
-        frame, size = frame_of(image, config.frame_size)
         prompt = prompt_ids(words.encode_question(question)[: config.max_question], words)
         encoded = words.encode_answer(answer, config.max_answer)
         kept = len(encoded.groups)
-        frames.append(frame)
-        sizes.append(size)
         rows.append(torch.tensor(prompt + encoded.ids))
         spans.append(len(prompt))
         samples += [number] * kept
         starts += [len(prompt) + start for start in encoded.groups]
         if kept:
-            masks.append(masks_of(truth[:kept], size, config.frame_size))
+            masks.append(masks_of(truth[:kept], fitted_sizes[number], config.frame_size))
         dropped += encoded.dropped
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad)
     lengths = torch.tensor([len(row) for row in rows])
     slots = torch.arange(ids.shape[1])
     return Batch(
-        frames=torch.stack(frames),
-        sizes=torch.tensor(sizes),
+        frames=frames,
+        sizes=sizes,
+        pictures=pictures,
         ids=ids,
         lengths=lengths,
         answered=(slots >= torch.tensor(spans)[:, None]) & (slots < lengths[:, None]),

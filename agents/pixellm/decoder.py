@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.vision import Projector
+from agents.videoworld.attention import attend
 from agents.videoworld.layers import PositionNorm
 
 
@@ -33,7 +34,7 @@ class CrossAttention(nn.Module):
             project(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for project, x in ((self.q, q), (self.k, k), (self.v, v))
         )
-        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2))
+        return self.out(attend(q, k, v, mask).transpose(1, 2).flatten(2))
 
 
 class TwoWayLayer(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from agents.pixellm import losses
 from agents.pixellm.answers import Answer, Target, phrase_spans
-from agents.pixellm.batch import Batch, Item, collate, frame_of, prompt_ids
+from agents.pixellm.batch import Batch, Item, collate, frames_of, on_picture, prompt_ids
 from agents.pixellm.codebook import Fusion, Writer
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.decoder import pixel_decoder
@@ -83,30 +83,45 @@ class PixelLM(nn.Module):
         cells = None if whole else inside(sizes, c.grid, c.patch)
         return Seen(self.vision(normalised(frames, sizes), cells), cells)
 
-    def embed(self, seen: Seen, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames and ids (B, T) behind them -> inputs (B, 1 + image tokens + T, dim), and which slots are present.
-
-        All of ids counts as present; who pads takes it out.
-        """
-        b, device = len(ids), ids.device
-        opening = self.language.embed(torch.full((b, 1), self.words.image, device=device))
-        x = torch.cat([opening, self.to_language(seen.maps[0]), self.language.embed(ids)], 1)
+    def opening(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        """What each frame's sequence begins with, (F, 1 + image tokens, dim), and which of these slots are present."""
+        frames, device = len(seen.maps[0]), seen.maps[0].device
+        marker = self.language.embed(torch.full((frames, 1), self.words.image, device=device))
+        x = torch.cat([marker, self.to_language(seen.maps[0])], 1)
         present = torch.ones(x.shape[:2], dtype=torch.bool, device=device)
         if seen.cells is not None:
             pooled = F.max_pool2d(seen.cells[:, None].float(), self.config.pool)[:, 0] > 0
-            present[:, 1 : 1 + self.config.image_tokens] = pooled.flatten(1)
+            present[:, 1:] = pooled.flatten(1)
         return x, present
 
-    def read(self, seen: Seen, ids: Tensor, lengths: Tensor) -> Tensor:
-        """States (B, T, dim) at ids (B, T), the whole sequence at once; `lengths` (B,) of them are no padding."""
-        x, present = self.embed(seen, ids)
-        before = x.shape[1] - ids.shape[1]
-        present[:, before:] = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        return self.language(x, present)[0][:, before:]
+    def embed(self, seen: Seen, ids: Tensor, pictures: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Frames and ids (B, T) behind them -> inputs (B, 1 + image tokens + T, dim), and which slots are present.
 
-    def segment(self, seen: Seen, samples: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Mask logits (M, S, S) on the frame and scores' logits (M,) of groups' states (M, scales, tokens, dim)."""
-        logits, scores = self.decoder(seen.maps, samples, self.fusion(states), seen.cells)
+        pictures: int64 (B,), the frame that each row is about; None: its own. All of ids counts as present; who pads
+        takes it out.
+        """
+        x, present = self.opening(seen)
+        if pictures is not None:
+            x, present = x[pictures], present[pictures]
+        return torch.cat([x, self.language.embed(ids)], 1), torch.cat(
+            [present, torch.ones_like(ids, dtype=torch.bool)], 1
+        )
+
+    def read(self, seen: Seen, ids: Tensor, lengths: Tensor, pictures: Tensor | None = None) -> Tensor:
+        """States (B, T, dim) at ids (B, T), whole answers at once; `lengths` (B,) of them are no padding.
+
+        pictures: as for `embed`.
+        """
+        pictures = torch.arange(len(ids), device=ids.device) if pictures is None else pictures
+        held = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        return self.language.together(*self.opening(seen), ids, held, pictures)
+
+    def segment(self, seen: Seen, pictures: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask logits (M, S, S) on the frame and scores' logits (M,) of groups' states (M, scales, tokens, dim).
+
+        pictures: int64 (M,), the frame that each target is on.
+        """
+        logits, scores = self.decoder(seen.maps, pictures, self.fusion(states), seen.cells)
         side = self.config.frame_size
         logits = F.interpolate(logits[:, None].float(), size=(side, side), mode="bilinear", align_corners=False)
         return logits[:, 0], scores
@@ -117,7 +132,7 @@ class PixelLM(nn.Module):
         """The loss of a batch, and its figures by the names they have in the log."""
         c = self.config
         seen = self.see(batch.frames, batch.sizes)
-        hidden = self.read(seen, batch.ids, batch.lengths)
+        hidden = self.read(seen, batch.ids, batch.lengths, batch.pictures)
         learned = batch.answered[:, 1:]
         logits = self.language.logits(hidden[:, :-1][learned])  # (N, V), each at the slot before its token
         targets = batch.ids[:, 1:][learned]
@@ -131,9 +146,10 @@ class PixelLM(nn.Module):
             figures["iou"] = nothing + 1
             return c.text_weight * text + sum(weight.sum() for weight in idle) * 0.0, figures
         states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
-        masks, scores = self.segment(seen, batch.samples, states)
+        pictures = batch.pictures[batch.samples]  # (M,)
+        masks, scores = self.segment(seen, pictures, states)
         with full_precision(masks):
-            picture = inside(batch.sizes, c.frame_size)[batch.samples]
+            picture = inside(batch.sizes, c.frame_size)[pictures]
             weights = losses.refinement_weights(masks, batch.samples, c.alpha, c.claims)
             refinement = losses.refinement_loss(masks, batch.masks, weights, picture)
             dice = losses.dice_loss(masks, batch.masks, picture)
@@ -158,26 +174,31 @@ class PixelLM(nn.Module):
         return collate(items, self.config, self.words)
 
     @torch.no_grad()
-    def teacher_masks(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Mask logits (M, S, S) and scores (M,), 0..1, under the true answers' texts."""
-        seen = self.see(batch.frames, batch.sizes)
-        hidden = self.read(seen, batch.ids, batch.lengths)
+    def teacher_masks(self, batch: Batch, seen: Seen | None = None) -> tuple[Tensor, Tensor]:
+        """Mask logits (M, S, S) and scores (M,), 0..1, under the true answers' texts.
+
+        seen: what `see` gave for the batch's frames, if that is known.
+        """
+        seen = self.see(batch.frames, batch.sizes) if seen is None else seen
+        hidden = self.read(seen, batch.ids, batch.lengths, batch.pictures)
         states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
-        logits, scores = self.segment(seen, batch.samples, states)
+        logits, scores = self.segment(seen, batch.pictures[batch.samples], states)
         return logits, scores.float().sigmoid()
 
     # -- answering ---------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def generate(self, seen: Seen, questions: Sequence[Sequence[int]], limit: int | None = None) -> list[Written]:
+    def generate(
+        self, seen: Seen, questions: Sequence[Sequence[int]], limit: int | None = None, pictures: Tensor | None = None
+    ) -> list[Written]:
         """The likeliest answers to questions (ids) about frames, token by token with a key-value cache.
 
-        limit: of an answer's tokens; `max_answer` if none is given.
+        limit: of an answer's tokens; `max_answer` if none is given. pictures: as for `embed`.
         """
         prompts = [prompt_ids(list(question), self.words) for question in questions]
         longest, device = max(map(len, prompts)), seen.maps[0].device
         ids = torch.tensor([prompt + [self.words.pad] * (longest - len(prompt)) for prompt in prompts], device=device)
-        x, present = self.embed(seen, ids)
+        x, present = self.embed(seen, ids, pictures)
         # Padding goes to the front, so that all answers begin in one slot; relative positions stay as they were
         slots = x.shape[1]
         lengths = torch.tensor([slots - longest + len(prompt) for prompt in prompts], device=device)
@@ -239,22 +260,28 @@ class PixelLM(nn.Module):
         return self.answers([image], [question])[0]
 
     @torch.inference_mode()
-    def answers(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> list[Answer]:
-        """Answers to a question about each picture, all at once; arguments and errors as for `answer`."""
+    def answers(self, images: Sequence[np.ndarray], questions: Sequence[str], seen: Seen | None = None) -> list[Answer]:
+        """Answers to a question about each picture, all at once; arguments and errors as for `answer`.
+
+        A picture that comes again, the same object, is looked at once. seen: what `see` gave for these pictures, each
+        once, if that is known.
+        """
         device = next(self.parameters()).device
         ids = [self.question_ids(question) for question in questions]
-        frames, sizes = zip(*(frame_of(image, self.config.frame_size) for image in images), strict=True)
-        seen = self.see(torch.stack(frames).to(device), torch.tensor(sizes, device=device))
-        written = self.generate(seen, ids)
+        frames, sizes, pictures = frames_of(images, self.config.frame_size)
+        pictures = pictures.to(device)
+        seen = self.see(frames.to(device), sizes.to(device)) if seen is None else seen
+        written = self.generate(seen, ids, pictures=pictures)
         counts = torch.tensor([len(one.states) for one in written], device=device)
         samples = torch.arange(len(written), device=device).repeat_interleave(counts)
         targets: list[list[tuple[np.ndarray, float]]] = [[] for _ in written]
         if len(samples):
-            logits, scores = self.segment(seen, samples, torch.cat([one.states for one in written]))
+            states = torch.cat([one.states for one in written])
+            logits, scores = self.segment(seen, pictures[samples], states)
             for number, mask, score in zip(samples.tolist(), logits, scores.float().sigmoid().tolist(), strict=True):
-                (height, width), shape = sizes[number], images[number].shape[:2]
-                whole = F.interpolate(mask[None, None, :height, :width], size=shape, mode="bilinear")
-                targets[number].append(((whole[0, 0] > 0).cpu().numpy(), score))
+                height, width = sizes[pictures[number]].tolist()
+                shape = images[number].shape[0], images[number].shape[1]
+                targets[number].append((on_picture(mask[None], (height, width), shape)[0], score))
         return [self._answer(one.ids, found) for one, found in zip(written, targets, strict=True)]
 
     def _answer(self, ids: list[int], found: list[tuple[np.ndarray, float]]) -> Answer:

@@ -88,13 +88,17 @@ class HubLlama(nn.Module):
             for name, weight in self.llama.named_parameters():
                 weight.requires_grad_("lora_" in name)
 
-    def forward(self, x: Tensor, mask: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: Tensor, mask: Tensor, cache: Any = None, positions: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
         """As Llama; mask: bool (B, 1, n, L)."""
         transformers = _package("transformers")
         cache = transformers.DynamicCache(config=self.llama.config) if cache is None else cache
         least = torch.finfo(x.dtype).min
         additive = torch.zeros_like(mask, dtype=x.dtype).masked_fill(~mask, least)
-        output = self.llama(inputs_embeds=x, attention_mask=additive, past_key_values=cache, use_cache=True)
+        output = self.llama(
+            inputs_embeds=x, attention_mask=additive, past_key_values=cache, use_cache=True, position_ids=positions
+        )
         return output.last_hidden_state, output.past_key_values
 
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.pixellm.config import PixelLMConfig
+from agents.videoworld.attention import attend
 
 # Of photographs, as the published model has them; pixels in 0..255
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -67,7 +68,7 @@ class VisionBlock(nn.Module):
         """x (B, n, width); mask: bool (B, 1, 1, n), which cells may be looked at, or None for all."""
         qkv = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1))  # (B, n, 3, heads, size)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = attend(q, k, v, mask)
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
         return x + self.outer(F.gelu(self.inner(self.norm2(x))))
 

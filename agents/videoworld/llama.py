@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.videoworld.attention import attend
+
 
 @dataclass(frozen=True)
 class KVCache:
@@ -38,12 +40,12 @@ class RMSNorm(nn.Module):
         return self.weight * (wide * (wide.square().mean(-1, keepdim=True) + self.eps).rsqrt()).to(x.dtype)
 
 
-def rotation(start: int, count: int, size: int, x: Tensor, theta: float = 10_000.0) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (count, size) of rotary embeddings (Su et al. 2021) for slots start .. start + count - 1."""
-    frequencies = theta ** -(torch.arange(0, size, 2, device=x.device, dtype=torch.float32) / size)
-    angles = torch.arange(start, start + count, device=x.device)[:, None] * frequencies
+def rotation(positions: Tensor, size: int, dtype: torch.dtype, theta: float = 10_000.0) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (..., size) of rotary embeddings (Su et al. 2021) for positions (...)."""
+    frequencies = theta ** -(torch.arange(0, size, 2, device=positions.device, dtype=torch.float32) / size)
+    angles = positions[..., None] * frequencies
     angles = torch.cat([angles, angles], -1)
-    return angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -74,7 +76,7 @@ class Attention(nn.Module):
         q, k = rotate(q, *turn), rotate(k, *turn)
         if past is not None:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        mixed = attend(q, k, v, mask)
         return self.o_proj(mixed.transpose(1, 2).flatten(2)), k, v
 
 
@@ -124,15 +126,20 @@ class Llama(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, x: Tensor, mask: Tensor, cache: KVCache | None = None) -> tuple[Tensor, KVCache]:
+    def forward(
+        self, x: Tensor, mask: Tensor, cache: KVCache | None = None, positions: Tensor | None = None
+    ) -> tuple[Tensor, KVCache]:
         """Outputs of the slots of x, and the cache grown by them.
 
         Args:
             x: (B, L, dim), the slots that follow those in `cache`.
             mask: additive, or bool with True where attention is allowed; broadcast to (B, heads, L, len(cache) + L).
             cache: of the slots before.
+            positions: int64 (B, L), where the slots count as standing; None: in order, behind the cache.
         """
-        turn = rotation(len(cache) if cache else 0, x.shape[1], self.size, x)
+        start = len(cache) if cache else 0
+        slots = torch.arange(start, start + x.shape[1], device=x.device) if positions is None else positions[:, None]
+        turn = rotation(slots, self.size, x.dtype)  # (L, size), or (B, 1, L, size)
         keys, values = [], []
         for number, block in enumerate(self.layers):
             past = (cache.keys[number], cache.values[number]) if cache else None

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from agents.checkpoint import load_checkpoint
+from agents.checkpoint import load_checkpoint, load_config
 from agents.pixellm.checkpoint import load_pixellm
 from agents.pixellm.config import PixelLMConfig
 from envs.errors import UserError
 from tests.agents.pixellm.shapes import shapes
-from train.pixellm import PixelLMStage, PixelLMStageConfig, export_pixellm
+from train.__main__ import main
+from train.data.questions import QuestionConfig
+from train.data.questions.muse import write_muse
+from train.export import export_pixellm
+from train.pixellm import PixelLMStage, PixelLMStageConfig
 from train.settings import TrainerConfig
 from train.stages import Inputs
 from train.trainer import Interrupted, Trainer
@@ -49,7 +53,7 @@ def loop(out: Path, **changes: object) -> TrainerConfig:
 
 
 def trained(out: Path, stage: PixelLMStage, **changes: object) -> dict[str, float]:
-    return Trainer(loop(out, **changes), stage, settings={}).run()
+    return Trainer(loop(out, **changes), stage, settings={"inputs": {}}).run()
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +73,9 @@ def test_a_run_makes_a_checkpoint_and_another_goes_on(tmp_path: Path) -> None:
 
     export_pixellm({"pixellm": folder}, tmp_path / "ask")
     stored = load_checkpoint(tmp_path / "ask")
-    assert stored.metrics == figures and all(tensor.dtype == torch.float16 for tensor in stored.tensors.values())
-    assert "| giou |" in (tmp_path / "ask" / "README.md").read_text() and load_pixellm(tmp_path / "ask")
+    told = stored.metrics["pixellm"]
+    assert told == told | figures and (told["steps"], told["start"]) == (6, "nothing")
+    assert all(tensor.dtype == torch.float16 for tensor in stored.tensors.values()) and load_pixellm(tmp_path / "ask")
 
     going_on = PixelLMStage(settings(inputs=Inputs(pixellm=str(folder)), model=PixelLMConfig.preset("tiny", alpha=1.0)))
     assert going_on.model.config.alpha == 1.0
@@ -87,7 +92,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pyt
     whole = trained(tmp_path / "whole", stage())
     stopped = stage()
     given = stopped.batch
-    trainer = Trainer(loop(tmp_path / "parts", prefetch=1), stopped, settings={})
+    trainer = Trainer(loop(tmp_path / "parts", prefetch=1), stopped, settings={"inputs": {}})
 
     def batch(step: int, *rest: int) -> object:
         if step == 3:
@@ -119,3 +124,60 @@ def test_ablations_are_settings() -> None:
 def test_data_without_questions() -> None:
     with pytest.raises(UserError, match="data=ask"):
         PixelLMStageConfig(data=object(), model=PixelLMConfig.preset("tiny"))
+
+
+def test_the_experiment_trains_goes_on_and_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The one command of the README, on boards alone: with what it was made stands in the card."""
+    out, target = tmp_path / "run", tmp_path / "agent"
+    words = [
+        "experiment=ask-small", "trainer.minutes=null", "trainer.steps=2", "model=tiny", "trainer=cpu",
+        "trainer.batch_size=4", "trainer.precision=fp32", "data.calvin=0", "data.rlbench=0",
+        "stage.evaluate_questions=4", "stage.answer_questions=1", "+stage.vocabulary_questions=20",
+        "+stage.pieces=300", "+model.pixellm.max_answer=60", f"out={out}", f"export={target}",
+    ]  # fmt: skip
+    assert main(words) == 0
+    assert load_checkpoint(target).metrics["pixellm"]["steps"] == 2
+    again = [word.replace("steps=2", "steps=3") for word in words]
+    assert main(again) == 0 and main(again) == 0
+    assert "finished already" in capsys.readouterr().out
+    told = load_checkpoint(target).metrics["pixellm"]
+    assert told["steps"] == 3 and load_config(target)["data"]["calvin"] == 0
+    card = (target / "README.md").read_text()
+    assert "`python -m train experiment=ask-small" in card and "cpu" in card and "on held-out questions" in card
+    assert f"| pixellm | 3 | {told['minutes']} | 0 | nothing |" in card and "giou" in card
+    going_on = [word for word in again if not word.startswith(("out=", "export="))]
+    more = [*going_on, f"start={target}", f"out={tmp_path / 'more'}", f"export={tmp_path / 'better'}"]
+    assert main(more) == 0
+    assert "| pixellm | 3 + 3 |" in (tmp_path / "better" / "README.md").read_text()
+
+
+def test_files_of_questions_are_learned_from(tmp_path: Path) -> None:
+    pytest.importorskip("pycocotools", reason="pycocotools (extra ask) is not installed")
+    drawn = QuestionConfig(go=1, calvin=0, rlbench=0).questions("train").sample(np.random.default_rng(0), 6)
+    write_muse(drawn, tmp_path / "set")
+    file = tmp_path / "set" / "annotations.json"
+    words = [
+        "pixellm", "data=muse", f"data.train={file}", f"data.validation={file}", "model=tiny", "trainer=cpu",
+        "trainer.steps=1", "trainer.batch_size=2", "stage.evaluate_questions=2", "stage.answer_questions=1",
+        "+stage.vocabulary_questions=6", "+stage.pieces=300", "+model.pixellm.max_answer=60", f"out={tmp_path / 'run'}",
+    ]  # fmt: skip
+    assert main(words) == 0
+    assert load_pixellm(tmp_path / "run" / "checkpoint").config.max_answer == 60
+
+
+@pytest.mark.parametrize("words, message", [
+    (["data=muse"], "give data.train=FILE.json in MUSE's format"),
+    (["data=muse", "data.train=a.json", "data.validation=b.json"], "no annotations at a.json"),
+    (["data=muse", "data.train=a.json", "data.validation=b.json", "data.side=-1"], "data.side is -1"),
+    (["data=refcoco"], "give the folder of the set"),
+    (["data=refcoco", "data.folder=none", "data.images=none"], "no references at none"),
+    (["data=ask", "data.per_frame=0"], "data.per_frame is 0"),
+    (["data=go9"], "give data=ask"),
+])  # fmt: skip
+def test_data_that_is_not_there(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = ["trainer.steps=1", "model=tiny", f"out={tmp_path / 'run'}"]
+    assert main(["pixellm", *words, *rest]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1

@@ -97,6 +97,30 @@ def test_batches_do_not_change_a_sample(model: PixelLM) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-3)
 
 
+def test_questions_about_one_frame_see_it_once(model: PixelLM) -> None:
+    """Losses, gradients and masks are those of a frame for each question."""
+    first, second = items(3, 2)
+    asked = [first, second, (first[0], "which is it?", *second[2:]), (second[0], *first[1:])]
+    apart = [(image.copy(), *rest) for image, *rest in asked]
+    results = []
+    for batch in (model.collate(asked), model.collate(apart)):
+        model.zero_grad()
+        loss, figures = model(batch)
+        loss.backward()
+        gradient = model.vision.blocks[0].qkv.weight.grad
+        results.append((loss.detach(), figures["iou"], gradient.clone(), *model.teacher_masks(batch)))
+    assert model.collate(asked).pictures.tolist() == [0, 1, 0, 1] and len(model.collate(asked).frames) == 2
+    assert model.collate(apart).pictures.tolist() == [0, 1, 2, 3]
+    for together, single in zip(*results, strict=True):
+        torch.testing.assert_close(together, single, rtol=1e-3, atol=1e-5)
+    seen = model.see(model.collate(asked).frames, model.collate(asked).sizes)
+    words = [question for _, question, *_ in asked]
+    known = model.answers([image for image, *_ in asked], words, seen)
+    assert [one.slotted for one in known] == [
+        one.slotted for one in model.answers([image for image, *_ in apart], words)
+    ]
+
+
 def test_permuted_targets_change_their_assignment_only(model: PixelLM) -> None:
     batch = model.collate(items(3))
     order = torch.tensor([2, 0, 1])
@@ -169,17 +193,18 @@ def written(model: PixelLM, batch_items: list, limit: int | None = None) -> tupl
     batch = model.collate(batch_items)
     seen = model.see(batch.frames, batch.sizes)
     questions = [model.question_ids(question) for _, question, *_ in batch_items]
-    return seen, questions, model.generate(seen, questions, limit)
+    return seen, batch.pictures, questions, model.generate(seen, questions, limit, batch.pictures)
 
 
 def test_the_cache_equals_full_recomputation(learner: PixelLM) -> None:
     eager = learner
     several = items(*EIGHT)[:4]
     asked = [*several, (several[1][0], "what shapes are there, if any?", *several[1][2:])]
-    seen, questions, answers = written(eager, asked, limit=40)
+    seen, pictures, questions, answers = written(eager, asked, limit=40)
+    assert pictures.tolist() == [0, 1, 2, 3, 1]
     assert {len(answer.states) for answer in answers} >= {0, 1, 2, 3}
     for number, (question, answer) in enumerate(zip(questions, answers, strict=True)):
-        one = type(seen)([level[number : number + 1] for level in seen.maps], None)
+        one = type(seen)([level[pictures[number], None] for level in seen.maps], None)
         words = eager.words
         prompt = [words.image_end, words.question, *question, words.answer]
         ids = torch.tensor([prompt + answer.ids])
@@ -209,7 +234,7 @@ def test_begun_groups_are_completed_within_the_limit(model: PixelLM) -> None:
         eager.language.head.weight[eager.words.end] = -1.0
         eager.language.codebook.heads[0, 0] = 0.0
     for limit in (7, 12, 13, 20):
-        _, _, answers = written(eager, items(1), limit=limit)
+        *_, answers = written(eager, items(1), limit=limit)
         ids = answers[0].ids
         assert len(ids) <= limit
         assert sum(number in eager.words.codebook for number in ids) == 6 * len(answers[0].states)

@@ -61,3 +61,13 @@ def test_reading_in_parts_gives_the_same_and_branches_do_not_meet() -> None:
     assert len(cache) == 6 and len(grown) == 9
     torch.testing.assert_close(torch.cat([first, rest], 1), whole)
     assert not torch.allclose(other, rest)
+
+
+def test_slots_may_count_as_standing_elsewhere() -> None:
+    ours, theirs = pair(False)
+    x, positions = torch.randn(2, 9, 48), torch.tensor([[0, 1, 2, 3, 4, 3, 4, 5, 3], [0, 1, 2, 3, 2, 3, 4, 2, 3]])
+    additive = torch.zeros(1, 1, 9, 9).masked_fill(~mask(9), torch.finfo(torch.float32).min)
+    with torch.no_grad():
+        expected = theirs(inputs_embeds=x, attention_mask=additive, position_ids=positions).last_hidden_state
+        torch.testing.assert_close(ours(x, mask(9), positions=positions)[0], expected)
+        torch.testing.assert_close(ours(x, mask(9), positions=torch.arange(9)[None])[0], ours(x, mask(9))[0])

@@ -15,7 +15,7 @@ from train.data.questions.fixed import BLOCK, RECIPE, FixedQuestions, write_reci
 from train.data.questions.generator import QuestionConfig, QuestionSet
 from train.data.questions.muse import write_muse
 from train.data.questions.question import Question
-from train.data.questions.sheet import make_sheet
+from train.data.questions.sheet import save_sheet, shown
 from train.data.video import SPLITS
 
 PORTION = 50  # questions drawn at a time
@@ -85,11 +85,7 @@ def _show(options: argparse.Namespace) -> int:
     drawn = list(_drawn(options, 8 * options.count))
     for question in drawn:
         by_frame.setdefault(id(question.image), question)
-    sheet = make_sheet(list(by_frame.values())[: options.count])
-    try:
-        sheet.save(options.out)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot write {options.out}: {error}; give a path that ends in .png") from error
+    save_sheet([shown(question) for question in list(by_frame.values())[: options.count]], options.out)
     print(f"{options.out}: {options.count} questions")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,7 +25,8 @@ FIXED = 5000  # questions of the test set
 MULTI_OF_FIVE = 2  # of five fixed questions have several targets
 SCENES = 2**31  # scenes of each split and source
 TRIES = 30  # questions a scene is asked before another is drawn
-QUESTIONS_A_SCENE = {"go": 2, "calvin": 5, "rlbench": 4}  # that share a frame in training
+# Worlds are shared by all sets of this process: training draws in the background while an evaluation draws as well
+_SIMULATING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class QuestionConfig:
     """What is asked, and how often.
 
     go, calvin, rlbench: shares of the sources. several, one: shares of questions with several targets and with one; the
-    rest have none. sizes: points a side of the boards, share_9: how many of them have 9. paper: share of boards in the
-    published picture's style.
+    rest have none. share_9: how many of the boards have 9 points a side, rather than 13 or 19. paper: share of boards
+    in the published picture's style. per_frame: questions about one frame, at most; the fixed ones have a frame each.
     """
 
     go: float = 0.5
@@ -43,6 +45,7 @@ class QuestionConfig:
     one: float = 0.35
     share_9: float = 0.6
     paper: float = 0.1
+    per_frame: int = 6
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,11 +60,18 @@ class QuestionConfig:
         for name in ("share_9", "paper"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"data.{name} is {getattr(self, name)}: choose a share from 0 to 1")
+        for name, least in (("per_frame", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"data.{name} is {getattr(self, name)}: choose a whole number of at least {least}")
 
     @property
     def shares(self) -> tuple[float, ...]:
         """Of the sources, in their order."""
         return self.go, self.calvin, self.rlbench
+
+    def questions(self, split: str) -> QuestionSet:
+        """The questions of a split."""
+        return QuestionSet(self, split)
 
 
 class _Source(Protocol):
@@ -96,7 +106,9 @@ class _Tabletops:
         self.config, self.split, self.scenes = config, split, scenes
 
     def scene(self, number: int) -> Tabletop:
-        return self.scenes.draw(scene_random(self.config.seed, self.split, self.scenes.source, number), self.split)
+        rng = scene_random(self.config.seed, self.split, self.scenes.source, number)
+        with _SIMULATING:
+            return self.scenes.draw(rng, self.split)
 
     def make(self, scene: Tabletop, draw: Draw) -> Made | None:
         return robot_questions.make_question(scene, draw)
@@ -116,8 +128,6 @@ class QuestionSet:
         check_split(split)
         self.config, self.split = config, split
         self._shares = np.array(config.shares) / sum(config.shares)
-        scenes = self._shares / [QUESTIONS_A_SCENE[source] for source in SOURCES]
-        self._scene_shares = scenes / scenes.sum()
         make: dict[str, Callable[[], _Source]] = {
             "go": lambda: _Boards(config, split),
             "calvin": lambda: _Tabletops(config, split, PlayTables()),
@@ -129,8 +139,8 @@ class QuestionSet:
         """`count` questions, a few about each frame, in random order; what they are depends on the generator alone."""
         found: list[Question] = []
         while len(found) < count:
-            source = SOURCES[int(rng.choice(len(SOURCES), p=self._scene_shares))]
-            wanted = [self._class(rng) for _ in range(QUESTIONS_A_SCENE[source])]
+            source = SOURCES[int(rng.choice(len(SOURCES), p=self._shares))]
+            wanted = [self._class(rng) for _ in range(self.config.per_frame)]
             found += self._ask(rng, source, wanted)
         return [found[int(index)] for index in rng.permutation(count)]
 

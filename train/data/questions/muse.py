@@ -11,6 +11,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from envs.errors import UserError
 from envs.files import replace_bytes
 from train.data.questions.masks import BrokenMaskError, box_of, decode, encode, shrink
 from train.data.questions.question import MAX_TARGETS, SLOT, Question, enumeration, marked, stack_masks
+from train.data.video import check_split
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,36 @@ def _add(item: dict[str, Any], question: Question) -> None:
     item["answers"].append(answer)
     item["text_answers"].append(question.answer)
     item["families"].append({"family": question.family, "combination": question.combination})
+
+
+@dataclass(frozen=True)
+class MuseConfig:
+    """Which MUSE files are learned from, and which are for evaluation.
+
+    train, validation, test: annotation files; test may be empty, it is not trained with. images: folder of the
+    pictures; empty: `images` beside each file. side: px that a picture's longer side has at most; 0: as it is.
+    """
+
+    train: str = ""
+    validation: str = ""
+    test: str = ""
+    images: str = ""
+    side: int = 448
+
+    def __post_init__(self) -> None:
+        for split in ("train", "validation"):
+            if not getattr(self, split):
+                raise UserError(f"data.{split} names no annotations: give data.{split}=FILE.json in MUSE's format")
+        if self.side < 0:
+            raise UserError(f"data.side is {self.side}: choose pixels, or 0 for pictures as they are")
+
+    def questions(self, split: str) -> MuseSet:
+        """The questions of a split; errors as for `MuseSet`."""
+        check_split(split)
+        path = getattr(self, split)
+        if not path:
+            raise UserError(f"data.{split} names no annotations: give data.{split}=FILE.json in MUSE's format")
+        return MuseSet(Path(path), Path(self.images) if self.images else None, side=self.side or None, split=split)
 
 
 class _Entry(NamedTuple):

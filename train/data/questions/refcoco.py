@@ -9,6 +9,7 @@ import io
 import logging
 import pickle
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,11 +19,46 @@ from envs.errors import UserError
 from train.data.questions.masks import BrokenMaskError, decode, shrink
 from train.data.questions.muse import counted, read_image, read_json
 from train.data.questions.question import MAX_TARGETS, SLOT, Question, enumeration, marked, stack_masks
+from train.data.video import check_split
 
 log = logging.getLogger(__name__)
 
 INSTANCES = "instances.json"
 _ONE = ("Where is {}?", "Show me {}.", "Find {}.", "Point to {}.", "Mark {}.")
+
+
+@dataclass(frozen=True)
+class RefcocoConfig:
+    """A set of referring expressions that is learned from.
+
+    folder: with refs(SPLIT_BY).p and instances.json; images: of COCO's train2014. train, validation, test: what the
+    set calls its splits. several: sentences of a picture that make a question, 1 to 20. side: px that a picture's
+    longer side has at most; 0: as it is.
+    """
+
+    folder: str = ""
+    images: str = ""
+    split_by: str = "unc"
+    train: str = "train"
+    validation: str = "val"
+    test: str = "testA"
+    several: int = 1
+    side: int = 448
+
+    def __post_init__(self) -> None:
+        for name, what in (("folder", "the set, with its refs and instances"), ("images", "its pictures")):
+            if not getattr(self, name):
+                raise UserError(f"data.{name} is empty: give the folder of {what}")
+        if self.side < 0:
+            raise UserError(f"data.side is {self.side}: choose pixels, or 0 for pictures as they are")
+
+    def questions(self, split: str) -> RefcocoSet:
+        """The questions of a split; errors as for `RefcocoSet`."""
+        check_split(split)
+        return RefcocoSet(
+            Path(self.folder), Path(self.images), split=getattr(self, split), split_by=self.split_by,
+            several=self.several, side=self.side or None,
+        )  # fmt: skip
 
 
 class _Reference(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -63,6 +64,26 @@ def test_the_same_generator_gives_the_same_questions() -> None:
     assert not any(same(a, b) for a, b in zip(first, other, strict=True))
 
 
+def test_two_threads_share_the_simulators() -> None:
+    """Training draws in the background while an evaluation draws as well."""
+    config = QuestionConfig(go=0, calvin=1, rlbench=0, per_frame=1)
+
+    def draw(split: str) -> list[Question]:
+        return config.questions(split).sample(np.random.default_rng(3), 40)
+
+    alone = {split: draw(split) for split in ("train", "validation")}
+    with ThreadPoolExecutor(2) as pool:
+        together = dict(zip(alone, pool.map(draw, alone), strict=True))
+    assert all(same(a, b) for split in alone for a, b in zip(alone[split], together[split], strict=True))
+
+
+def test_questions_about_a_frame_are_as_many_as_configured() -> None:
+    for per_frame in (1, 8):
+        drawn = QuestionConfig(go=1, calvin=0, rlbench=0, per_frame=per_frame).questions("train")
+        asked = Counter(id(own.image) for own in drawn.sample(np.random.default_rng(0), 64))
+        assert max(asked.values()) == per_frame and len(asked) <= 64 / per_frame + 4
+
+
 def test_splits_share_no_scene() -> None:
     states = {
         (split, source, number, seed): tuple(scene_random(seed, split, source, number).integers(0, 2**62, 4))
@@ -118,6 +139,8 @@ def test_the_fixed_questions_are_those_of_the_recipe() -> None:
     ({"go": 0.0, "calvin": 0.0, "rlbench": 0.0}, "not all of them 0"),
     ({"several": 0.8, "one": 0.5}, "add up to at most 1"),
     ({"paper": 1.5}, "data.paper is 1.5"),
+    ({"per_frame": 0}, "data.per_frame is 0"),
+    ({"seed": -1}, "data.seed is -1"),
 ])  # fmt: skip
 def test_settings_that_make_no_sense_are_named(settings: dict[str, float], words: str) -> None:
     with pytest.raises(UserError, match=words):

@@ -14,7 +14,7 @@ from PIL import Image
 from envs.errors import UserError
 from train.data.questions import Question, QuestionConfig, QuestionSet
 from train.data.questions.masks import BrokenMaskError, box_of, decode, encode, shrink
-from train.data.questions.muse import ANNOTATIONS, MuseSet, write_muse
+from train.data.questions.muse import ANNOTATIONS, MuseConfig, MuseSet, write_muse
 
 coco = pytest.importorskip("pycocotools.mask", reason="pycocotools (extra ask) is not installed")
 
@@ -195,3 +195,21 @@ def _try(path: Path, folder: Path, read: int, refused: int) -> tuple[int, int]:
     except UserError as mistake:
         assert "\n" not in str(mistake)
         return read, refused + 1
+
+
+def test_settings_name_a_file_for_each_split(tmp_path: Path) -> None:
+    drawn = QuestionConfig(go=1, calvin=0, rlbench=0).questions("train").sample(np.random.default_rng(0), 3)
+    write_muse(drawn, tmp_path / "set")
+    file = str(tmp_path / "set" / ANNOTATIONS)
+    config = MuseConfig(train=file, validation=file, side=96)
+    assert [own.question for own in map(config.questions("train").__getitem__, range(3))] == [
+        own.question for own in drawn
+    ]
+    shown = config.questions("validation").sample(np.random.default_rng(0), 2)
+    assert len(shown) == 2 and all(max(own.image.shape) == 96 for own in shown)
+    with pytest.raises(UserError, match="data.test names no annotations"):
+        config.questions("test")
+    with pytest.raises(UserError, match="data.validation names no annotations"):
+        MuseConfig(train=file)
+    with pytest.raises(ValueError, match="unknown split 'exam'"):
+        config.questions("exam")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from envs.errors import UserError
-from train.data.questions.refcoco import RefcocoSet
+from train.data.questions.refcoco import RefcocoConfig, RefcocoSet
 
 pytest.importorskip("pycocotools.mask", reason="pycocotools (extra ask) is not installed")
 
@@ -91,3 +91,15 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
     (write(tmp_path) / "instances.json").write_text("[")
     with pytest.raises(UserError, match="no readable JSON"):
         RefcocoSet(folder, folder / "images", split="val")
+
+
+def test_settings_say_what_the_splits_are_called(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    config = RefcocoConfig(folder=str(folder), images=str(folder / "images"), several=2, side=30)
+    assert [len(config.questions(split)) for split in ("train", "validation")] == [1, 2]
+    first = config.questions("validation")[0]
+    assert first.names == ("left dog", "the brown one") and first.image.shape == (25, 30, 3)
+    with pytest.raises(UserError, match="no reference of the split 'testA'"):
+        config.questions("test")
+    with pytest.raises(UserError, match="data.images is empty"):
+        RefcocoConfig(folder=str(folder))

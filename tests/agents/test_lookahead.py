@@ -153,7 +153,8 @@ def test_growing_goes_on_where_it_stopped() -> None:
 # -- how a game ends -------------------------------------------------------------------------------------------------
 
 
-def test_the_value_of_an_outlook() -> None:
+def test_the_value_of_an_outlook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlook, "TRUST", 0.5)
     sure = Outlook(np.ones((9, 9), np.float32), 1.0, 7.0)
     assert sure.lead == 74 and sure.black_wins > 0.999 and sure.value > 0.99
     even = Outlook(np.zeros((9, 9), np.float32), 0.5, 0.0)

@@ -19,6 +19,7 @@ from envs.go.renderer import BoardGeometry, read_board, turn_frames
 from envs.go.rules import BLACK
 
 CANDIDATES = 10  # shown in a thought
+NOTHING = 1e-5  # a move that is no likelier is no candidate, nor is one that was not looked at
 MOST_LOOKAHEAD = 10_000  # each takes 0.2 MB
 VIEWS_POWER = 0.25  # of the mean that joins several views of a board
 
@@ -110,7 +111,7 @@ class GoAgent:
         thought = Thought(
             frame=frame,
             imagined=imagined if imagined is not None and len(imagined) else None,
-            candidates=tuple(Candidate(int(p), float(masked[p])) for p in best if masked[p] > 0),
+            candidates=tuple(Candidate(int(p), float(masked[p])) for p in best if masked[p] > NOTHING),
             probabilities=masked,
             rejected=tuple(Rejection(point) for point in refused[:CANDIDATES]),
             confidence=float(masked[action]),

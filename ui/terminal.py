@@ -19,7 +19,7 @@ from envs.go.rules import BLACK, EMPTY, WHITE, GoGame, colour_name
 from envs.go.tiles import star_points
 from ui.keymap import GAME_KEYS, Binding, action_for_word
 from ui.match import INFO, RESULT, WARNING, Match
-from ui.thoughts import rejection_clause
+from ui.thoughts import expectation, rejection_clause
 
 _STYLES = {INFO: "default", WARNING: "bold red", RESULT: "bold yellow"}
 _SHOWN_CANDIDATES = 5
@@ -152,6 +152,8 @@ class TerminalBoard:
             style = "yellow" if candidate.point == played.decision.action else "default"
             line = f"  {point_to_gtp(candidate.point, size):<5}{100 * candidate.probability:5.1f} % {bar}"
             table.add_row(Text(line, style=style))
+        if thought.outlook is not None:
+            table.add_row(Text(f"  {expectation(thought.outlook)}", style="dim"))
         for rejected in thought.rejected[:2]:
             line = f"  {rejection_clause(rejected, size)}"
             table.add_row(Text(line, style="dim"))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from agents.agent import Candidate, Decision, Rejection, Thought
+from agents.checkpoint_config import MOST_LOOKAHEAD
 from agents.go_model import READERS, GoModel, load_go_model
 from agents.lookahead import PARALLEL, Foreseen, Lookahead
 from agents.outlook import KOMI, Outlook
@@ -20,7 +21,6 @@ from envs.go.rules import BLACK
 
 CANDIDATES = 10  # shown in a thought
 NOTHING = 1e-5  # a move that is no likelier is no candidate, nor is one that was not looked at
-MOST_LOOKAHEAD = 10_000  # each takes 0.2 MB
 VIEWS_POWER = 0.25  # of the mean that joins several views of a board
 
 

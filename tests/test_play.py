@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import time
 from pathlib import Path
@@ -71,6 +72,8 @@ def test_overview(capsys: pytest.CaptureFixture[str]) -> None:
         (["go", "--temperature", "-1"], ["--temperature", "below zero"]),
         (["go", "--temperature", "inf"], ["'inf' is no plain number"]),
         (["go", "--symmetries", "4"], ["--symmetries", "4"]),
+        (["gtp", "--lookahead", "-1"], ["--lookahead", "-1"]),
+        (["go", "--lookahead", "10001"], ["--lookahead", "10001", "10000"]),
         (["go", "--seed", "-1"], ["--seed", "-1"]),
         (["go", "--color", "green"], ["green", "black"]),
         (["go", "--checkpoint", "nowhere"], ["no checkpoint in nowhere", "--checkpoint FOLDER"]),
@@ -337,3 +340,16 @@ def test_an_existing_record_is_left_alone(
     assert play.main(["go", "--checkpoint", str(checkpoint), "--sgf", str(taken)]) == 0
     assert taken.read_text() == "precious" and len(read_sgf(tmp_path / "mine-2.sgf").moves) == 2
     assert "exists and stays as it is" in capsys.readouterr().err
+
+
+def test_how_far_the_agent_looks_ahead(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As far as it is told, by default where the checkpoint has an outlook; without one it is a mistake to ask."""
+    text = "kind: go_agent\nframes:\n  size: 9\nworld:\n  outlook: {}\n"
+    args = play.gtp_parser().parse_args(["--checkpoint", str(checkpoint)])
+    for outlook, told, found in (("true", None, play.LOOKAHEAD), ("true", 0, 0), ("true", 5, 5), ("false", None, 0)):
+        (checkpoint / "config.yaml").write_text(text.format(outlook))
+        os.utime(checkpoint / "config.yaml", ns=(0, len(outlook)))  # what was read before is another file
+        args.lookahead = told
+        assert play.lookahead_of(args) == found
+    assert play.main(["go", "--checkpoint", str(checkpoint), "--lookahead", "8"]) == 2
+    assert "trained without an outlook; leave --lookahead out" in (err := capsys.readouterr().err) and one_sentence(err)

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, NoReturn
 
+from agents.checkpoint_config import MOST_LOOKAHEAD
 from envs.errors import UserError
 from ui.robot_speeds import SPEEDS
 
@@ -32,6 +33,14 @@ def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of zero or more")
     return int(text)
+
+
+def frames_ahead(text: str) -> int:
+    """Return how many frames to imagine before a move; argparse shows the error."""
+    number = whole_number(text)
+    if number > MOST_LOOKAHEAD:
+        raise argparse.ArgumentTypeError(f"{text} frames are too many to imagine; give 0 to {MOST_LOOKAHEAD}")
+    return number
 
 
 def finite_number(text: str) -> float:
@@ -109,7 +118,7 @@ def _player_options() -> argparse.ArgumentParser:
         help="8 looks at the board in all its orientations: slower and better (default: 1)",
     )  # fmt: skip
     add(
-        "--lookahead", type=whole_number, metavar="N",
+        "--lookahead", type=frames_ahead, metavar="N",
         help=f"frames it imagines before a move, 0 for none: more are slower and better (default: {LOOKAHEAD}, or none "
         "where the checkpoint cannot)",
     )  # fmt: skip

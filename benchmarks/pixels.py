@@ -42,8 +42,7 @@ from train.data.video import SPLITS
 AT_ONCE = 16  # questions answered together
 PORTION = 256  # questions that are sorted by length first, so that short answers do not wait for long ones
 DRAWN = 1000  # questions of the other splits, unless told otherwise
-TIMED = 20  # questions that are answered one by one, with a clock
-SHOWN = 20  # answers on a sheet
+LOT = 20  # questions drawn by lot: they are answered one by one, with a clock, and shown on the sheet
 COSTS = {"one target": 1, "eight targets": 8}  # of the questions whose arithmetic is counted
 
 Ask = Callable[[int], Question]
@@ -113,9 +112,14 @@ def answer_both(model: PixelLM, questions: Sequence[Question]) -> tuple[list[Ans
     """
     items = [(one.image, one.question, one.answer, one.masks) for one in questions]
     batch = model.collate(items).to(next(model.parameters()).device)
+    readable = [one for one in questions if _is_readable(model, one)]
     start = time.perf_counter()
     seen = model.see(batch.frames, batch.sizes)
-    looked = time.perf_counter() - start
+    answers = []
+    if readable:
+        known = seen if len(readable) == len(questions) else None
+        answers = model.answers([one.image for one in readable], [one.question for one in readable], known)
+    seconds = time.perf_counter() - start
     told = [one.masks[:0] for one in questions]
     if len(batch.samples):
         logits, _ = model.teacher_masks(batch, seen)
@@ -123,13 +127,6 @@ def answer_both(model: PixelLM, questions: Sequence[Question]) -> tuple[list[Ans
             height, width = batch.sizes[batch.pictures[number]].tolist()
             shape = questions[number].image.shape[0], questions[number].image.shape[1]
             told[number] = on_picture(logits[batch.samples == number], (height, width), shape)
-    readable = [one for one in questions if _is_readable(model, one)]
-    start = time.perf_counter()
-    known = seen if len(readable) == len(questions) else None
-    answers = (
-        model.answers([one.image for one in readable], [one.question for one in readable], known) if readable else []
-    )
-    seconds = looked + time.perf_counter() - start
     return [*answers, *[Answer("", [])] * (len(questions) - len(readable))], told, seconds
 
 
@@ -137,9 +134,11 @@ def _is_readable(model: PixelLM, question: Question) -> bool:
     return len(model.words.encode_question(question.question)) <= model.config.max_question
 
 
-def seconds_each(model: PixelLM, questions: Sequence[Question]) -> dict[str, float]:
+def seconds_each(model: PixelLM, questions: Sequence[Question]) -> dict[str, float] | None:
     """How long a question takes by itself, as a person asks it: median and 95th percentile, after one to warm up."""
-    times = []
+    times: list[float] = []
+    if not questions:
+        return None
     for number, one in enumerate([questions[0], *questions]):
         start = time.perf_counter()
         model.answer(one.image, one.question)
@@ -181,27 +180,27 @@ def main(arguments: Sequence[str] | None) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of intervals, of the sheet, and of the other splits")
     parser.add_argument(
-        "--sheet", type=results_file, metavar="FILE.png", help=f"a picture of {SHOWN} answers, drawn by lot"
+        "--sheet", type=results_file, metavar="FILE.png", help=f"a picture of {LOT} answers, drawn by lot"
     )
     parser.add_argument("--json", type=results_file, help="also write the figures here")
     options = parser.parse_args(arguments)
     if options.seed < 0:
         raise UserError(f"--seed is {options.seed}: give 0 or more")
+    if options.sheet and options.sheet.suffix.lower() != ".png":
+        raise UserError(f"--sheet {options.sheet}: give a path that ends in .png")
     model = load(options.checkpoint)
     numbers, ask = questions_of(options.split, options.questions, options.seed)
-    lot = np.random.default_rng(options.seed).permutation(numbers)[:SHOWN] if options.sheet else ()
+    lot = np.random.default_rng(options.seed).permutation(numbers)[:LOT].tolist()
     with progress() as bar:
         task = bar.add_task("asking", total=len(numbers))
-        examined = examine(
-            model, numbers, ask, keep={int(number) for number in lot}, moved=lambda done: bar.advance(task, done)
-        )
+        examined = examine(model, numbers, ask, keep=set(lot), moved=lambda done: bar.advance(task, done))
     figures = {
         group: {name: summary(own, options.seed) for name, own in named.items()}
         for group, named in parts(examined.scores).items()
     }
-    timed = [ask(number) for number in numbers[:: -(-len(numbers) // TIMED)]]
+    drawn = [examined.kept[number] for number in lot]
     speed = {
-        "seconds": seconds_each(model, [one for one in timed if _is_readable(model, one)]),
+        "seconds": seconds_each(model, [question for question, _ in drawn if _is_readable(model, question)]),
         "questions_per_second": len(numbers) / examined.seconds,
         "together": AT_ONCE,
         "threads": torch.get_num_threads(),
@@ -210,8 +209,8 @@ def main(arguments: Sequence[str] | None) -> None:
     weights = sum(weight.numel() for weight in model.parameters())
     report(f"{options.checkpoint}, {len(numbers)} questions of the {options.split} split", figures, speed, flops)
     if options.sheet:
-        save_sheet([shown(*examined.kept[int(number)]) for number in lot], options.sheet)
-        print(f"{options.sheet}: {len(lot)} answers drawn by lot")
+        save_sheet([shown(*pair) for pair in drawn], options.sheet)
+        print(f"{options.sheet}: {len(drawn)} answers drawn by lot")
     settings = {"checkpoint": str(options.checkpoint), "split": options.split, "seed": options.seed}
     write({**settings, "parameters": weights, **figures, "speed": speed, "flops": flops}, options.json)
 
@@ -264,12 +263,12 @@ def report(title: str, figures: dict[str, Any], speed: dict[str, Any], flops: di
         ],
         ("a question with", "GFLOP", "vision", "language", "decoder"),
     )  # fmt: skip
-    each, together = speed["seconds"], speed["together"]
-    print(
-        f"{1000 * each['median']:.0f} ms a question, median of {each['questions']} (95th percentile "
-        f"{1000 * each['p95']:.0f} ms); {speed['questions_per_second']:.2f} questions/s, {together} at a time; "
-        f"{speed['threads']} threads"
-    )
+    if speed["seconds"] is not None:
+        median, late = (1000 * speed["seconds"][key] for key in ("median", "p95"))
+        of = speed["seconds"]["questions"]
+        print(f"{median:.0f} ms a question by itself, median of {of} (95th percentile {late:.0f} ms)")
+    rate, together = speed["questions_per_second"], speed["together"]
+    print(f"{rate:.2f} questions/s, {together} at a time; {speed['threads']} threads")
 
 
 def _share(value: Any) -> str:

@@ -183,7 +183,6 @@ def test_an_examination_asks_everything_both_ways(model: PixelLM, monkeypatch: p
 def test_the_command(tmp_path: Path, model: PixelLM, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     questions = [asked(number, source=("go", "calvin")[number % 2]) for number in range(24)]
     monkeypatch.setattr(pixels, "questions_of", lambda split, count, seed: (list(range(24)), questions.__getitem__))
-    monkeypatch.setattr(pixels, "TIMED", 2)
     monkeypatch.setenv("COLUMNS", "200")
     save_pixellm(model, tmp_path / "ask")
     out = [str(tmp_path / name) for name in ("sheet.png", "figures.json")]
@@ -211,6 +210,7 @@ def test_the_command(tmp_path: Path, model: PixelLM, monkeypatch: pytest.MonkeyP
     (["nowhere", "--seed", "-1"], "--seed is -1"),
     (["nowhere", "--json", "tests"], "tests cannot be written"),
     (["nowhere", "--sheet", "tests"], "tests cannot be written"),
+    (["nowhere", "--sheet", "answers.txt"], "answers.txt: give a path that ends in .png"),
     ([], "the following arguments are required: checkpoint"),
 ])  # fmt: skip
 def test_mistakes_are_one_sentence(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from envs.errors import UserError
 # Kinds of checkpoints; those of the other training stages have others
 GO_AGENT, ROBOT_AGENT, PIXELLM = "go_agent", "robot_agent", "pixellm"
 
-MOST_LOOKAHEAD = 10_000  # frames that a Go agent imagines before a move; each takes 0.2 MB
+MOST_LOOKAHEAD = 10_000  # frames that a Go agent imagines before a move; each takes about 0.25 MB
 
 
 def checkpoint_frames(folder: str | Path, cure: str = "give its folder") -> dict[str, Any]:

@@ -18,7 +18,7 @@ ROBOT_CHECKPOINTS = {
 }
 ASK_CHECKPOINT = DEFAULT_CHECKPOINT.parent / "ask-small"
 WORLDS = ("go",)
-LOOKAHEAD = 64  # frames that are imagined before a move, about a third of a second's
+LOOKAHEAD = 64  # frames that are imagined before a move, about a quarter of a second's
 
 
 class _Parser(argparse.ArgumentParser):

@@ -303,8 +303,8 @@ def _fills_eye(board: Array, neighbours: Array, point: int, colour: int) -> bool
 def random_owners_each(stones: Array, to_move: Array, neighbours: Array, playouts: int, seed: int) -> Array:
     """Let chance finish every board `playouts` times; returns int32 (G, N*N), how much oftener a point ended Black's.
 
-    Both sides play any legal move that fills no eye of their own, and pass where there is none, for three times as many
-    moves as there are points at most.
+    stones: int8 (G, N*N), unchanged. to_move: int8 (G,). Both sides play any legal move that fills no eye of their own,
+    and pass where there is none, for three times as many moves as there are points at most.
     """
     np.random.seed(seed)
     games, area = stones.shape

@@ -81,7 +81,13 @@ class Agent(Protocol):
     name: str
 
     def decide(
-        self, frame: Frame, *, legal: NDArray[np.bool_] | None = None, imagine: bool = True, komi: float = KOMI
+        self,
+        frame: Frame,
+        *,
+        legal: NDArray[np.bool_] | None = None,
+        imagine: bool = True,
+        komi: float = KOMI,
+        seconds: float | None = None,
     ) -> Decision:
         """Choose an action for the player whose turn the frame shows.
 
@@ -90,6 +96,7 @@ class Agent(Protocol):
             legal: bool `(N*N+1,)`, the actions allowed now; None allows all.
             imagine: False skips decoding the imagined frames (faster; `Thought.imagined` is then None).
             komi: points White gets, which the frame does not show.
+            seconds: after which an agent that looks ahead looks no further; None: as far as it is set to.
         """
         ...
 

@@ -86,7 +86,13 @@ class GoAgent:
         return join_views(moves, self.size)
 
     def decide(
-        self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, komi: float = KOMI
+        self,
+        frame: np.ndarray,
+        *,
+        legal: np.ndarray | None = None,
+        imagine: bool = True,
+        komi: float = KOMI,
+        seconds: float | None = None,
     ) -> Decision:
         """Choose a move for the side whose turn the frame shows; see `agents.agent.Agent`."""
         start = time.perf_counter()
@@ -101,7 +107,8 @@ class GoAgent:
         masked = masked / masked.sum()
         foreseen = None
         if self.lookahead:
-            foreseen = look_ahead(self.model, frame[None], masked[None], self.lookahead, komi)[0]
+            left = None if seconds is None else seconds - (time.perf_counter() - start)
+            foreseen = look_ahead(self.model, frame[None], masked[None], self.lookahead, komi, seconds=left)[0]
             masked = visit_shares(foreseen, len(masked))
         action = self._choose(masked)
         order = np.argsort(-wanted, kind="stable")
@@ -155,8 +162,9 @@ def look_ahead(
     komi: float = KOMI,
     *,
     parallel: int = PARALLEL,
+    seconds: float | None = None,
 ) -> list[Foreseen]:
-    """Search on from frames uint8 (B, S, S, 3), for the side whose turn each shows.
+    """Search on from frames uint8 (B, S, S, 3), for the side whose turn each shows, for `seconds` at most.
 
     wanted: float (B, N*N + 1), how likely each move is taken to be. A pass is only weighed where it is wanted most: the
     outlook sees which stones are dead, but a count at once takes them for alive.
@@ -165,7 +173,8 @@ def look_ahead(
     priors = wanted.copy()
     priors[~passing, -1] = 0
     black = read_board(frames, model.geometry).to_move == BLACK
-    return Lookahead(model, komi).search(frames, black.tolist(), visits, priors=priors, parallel=parallel)
+    search = Lookahead(model, komi).search
+    return search(frames, black.tolist(), visits, priors=priors, parallel=parallel, seconds=seconds)
 
 
 def visit_shares(foreseen: Foreseen, moves: int) -> np.ndarray:

@@ -9,6 +9,7 @@ names it.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -146,10 +147,11 @@ class Lookahead:
         *,
         priors: np.ndarray | None = None,
         parallel: int = PARALLEL,
+        seconds: float | None = None,
     ) -> list[Foreseen]:
         """Imagine `visits` positions beyond each frame; arguments as `plant` and `grow` have them."""
         roots = self.plant(frames, black, priors)
-        self.grow(roots, visits, parallel)
+        self.grow(roots, visits, parallel, seconds)
         return [report(root) for root in roots]
 
     @torch.inference_mode()
@@ -171,13 +173,17 @@ class Lookahead:
         return roots
 
     @torch.inference_mode()
-    def grow(self, roots: Sequence[Node], visits: int, parallel: int = PARALLEL) -> None:
+    def grow(self, roots: Sequence[Node], visits: int, parallel: int = PARALLEL, seconds: float | None = None) -> None:
         """Imagine `visits` more positions behind each root, `parallel` of one tree at once.
 
-        Fewer at once are better chosen, more are faster. Roots without a move stay as they are.
+        Fewer at once are better chosen, more are faster. Roots without a move stay as they are. With `seconds` no round
+        begins later than so many from now, but for the first.
         """
+        start = time.perf_counter()
         roots = [root for root in roots if len(root.moves)]
         for done in range(0, visits, parallel):
+            if done and seconds is not None and time.perf_counter() - start >= seconds:
+                return
             paths = [_descend(root) for root in roots for _ in range(min(parallel, visits - done))]
             self._imagine([path[-1] for path in paths])
             for path in paths:

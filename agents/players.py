@@ -58,8 +58,11 @@ class AgentPlayer:
         self.name = agent.name
         self._turn = threading.Lock()  # a window's agent is asked for moves and for what it imagines in two threads
 
-    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
-        """Draw the game with `colour` to move and ask the agent; UserError if the game's size is not the agent's."""
+    def choose(self, game: GoGame, colour: int | None = None, *, seconds: float | None = None) -> Decision:
+        """Draw the game with `colour` to move and ask the agent, which looks ahead for `seconds` at most.
+
+        UserError if the game's size is not the agent's.
+        """
         self._check_size(game)
         positions = positions_from_games([game])
         if colour is not None and colour != game.to_move:
@@ -69,7 +72,9 @@ class AgentPlayer:
             )
         frame = self.renderer(positions)[0]
         with self._turn:
-            decision = self.agent.decide(frame, legal=game.legal_mask(colour), imagine=self.imagine, komi=game.komi)
+            decision = self.agent.decide(
+                frame, legal=game.legal_mask(colour), imagine=self.imagine, komi=game.komi, seconds=seconds
+            )
         reasons = tuple(
             Rejection(wish.point, wish.reason or game.why_illegal(wish.point, colour) or "")
             for wish in decision.thought.rejected
@@ -272,8 +277,8 @@ class BackgroundPlayer:
         """Whether the player is still being loaded."""
         return not self._done.is_set()
 
-    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
-        """Wait until the player is loaded and let it choose; raises what loading raised."""
+    def choose(self, game: GoGame, colour: int | None = None, *, seconds: float | None = None) -> Decision:
+        """Wait until the player is loaded and let it choose; raises what loading raised. `seconds` is for agents."""
         if self._told and isinstance(self.error, self._again):
             self._start()
         self._done.wait()
@@ -281,6 +286,8 @@ class BackgroundPlayer:
             self._told = True
             raise self.error
         assert self._player is not None
+        if isinstance(self._player, AgentPlayer):
+            return self._player.choose(game, colour, seconds=seconds)
         return self._player.choose(game, colour)
 
     def foresee(self, decision: Decision, steps: int) -> Thought:

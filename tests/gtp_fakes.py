@@ -30,13 +30,15 @@ class Chooser:
     name: str = "Chooser"
     told: list[Decision] = field(default_factory=list)
     asked: list[tuple[GoGame, int | None]] = field(default_factory=list)
+    seconds: list[float | None] = field(default_factory=list)  # that it had for each move
     dead: list[list[int]] = field(default_factory=list)
     judged: int = 0  # times it was asked for dead stones
     reports: int = 3  # of an analysis
     failure: str = ""
 
-    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+    def choose(self, game: GoGame, colour: int | None = None, *, seconds: float | None = None) -> Decision:
         self.asked.append((game.copy(), colour))
+        self.seconds.append(seconds)
         if self.told:
             return self.told.pop(0)
         return Decision(int(np.flatnonzero(game.legal_mask(colour))[0]), Thought())

@@ -22,6 +22,7 @@ from envs.go.rules import GoGame, IllegalMoveError, opponent
 logger = logging.getLogger(__name__)
 
 GENMOVE_ANALYSIS = 1.0  # seconds of analysis before a move that is asked for with one
+CLOCK_SHARE = 0.1  # of the seconds left may go into one move, so that main time lasts and messages have theirs
 
 
 class Decided(Protocol):
@@ -37,8 +38,8 @@ class Decided(Protocol):
 class Engine(Protocol):
     """Who chooses and judges; every call may block, for instance until a model is loaded."""
 
-    def choose(self, game: GoGame, colour: int | None = None) -> Decided:
-        """A move for `colour` (default: the side to move)."""
+    def choose(self, game: GoGame, colour: int | None = None, *, seconds: float | None = None) -> Decided:
+        """A move for `colour` (default: the side to move), in about `seconds` at most (None: without a limit)."""
         ...
 
     def analyse(self, game: GoGame, colour: int | None = None, *, allowed: Any = None) -> Iterator[Report | None]:
@@ -54,8 +55,8 @@ class GtpServer:
     """Holds the game a GUI talks about and answers its commands.
 
     Boards of one size only are served, the size the engine plays. Superko is left to the controller: only the simple
-    ko is enforced, and a game may go on after two passes, as GTP allows. Time settings are understood and ignored but
-    for analysed moves, which never take longer than what is left: a move takes a small part of a second.
+    ko is enforced, and a game may go on after two passes, as GTP allows. A move takes a small part of a second; where
+    the clock is short, the engine is given a share of what is left for the move, CLOCK_SHARE.
     """
 
     def __init__(
@@ -226,14 +227,18 @@ class GtpServer:
         return line
 
     def _seconds_for(self, colour: int) -> float:
+        allowed = self._allowed(colour)
+        return GENMOVE_ANALYSIS if allowed is None else min(GENMOVE_ANALYSIS, allowed)
+
+    def _allowed(self, colour: int) -> float | None:
         left = self.board.seconds_left(colour)
-        return GENMOVE_ANALYSIS if left is None else min(GENMOVE_ANALYSIS, left / 10)
+        return None if left is None else CLOCK_SHARE * left
 
     # The engine and the game
 
     def _choose(self, colour: int) -> Decided:
         try:
-            return self.engine.choose(self.board.open_game(), colour)
+            return self.engine.choose(self.board.open_game(), colour, seconds=self._allowed(colour))
         except UserError as error:
             raise _failure(error) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents import outlook
+from agents import lookahead, outlook
 from agents.go_agent import GoAgent, look_ahead, visit_shares
 from agents.go_model import GoModel
 from agents.lookahead import Foreseen, Lookahead
@@ -150,6 +151,19 @@ def test_growing_goes_on_where_it_stopped() -> None:
     assert roots[0].visits.tolist() == at_once[0].visits.tolist()
 
 
+@pytest.mark.parametrize(("seconds", "visits"), [(None, 64), (100.0, 64), (2.5, 24), (0.0, 8), (-1.0, 8)])
+def test_time_ends_a_search_after_one_round_at_least(
+    monkeypatch: pytest.MonkeyPatch, seconds: float | None, visits: int
+) -> None:
+    ticks = itertools.count()  # a second passes between two looks at the clock
+    monkeypatch.setattr(lookahead, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+    model: Any = Fable(LIKES_0, {(1,): 0.5})
+    search = Lookahead(model, komi=0.0)
+    roots = search.plant(np.zeros((1, 2, 2, 3), np.uint8), [True])
+    search.grow(roots, 64, parallel=8, seconds=seconds)
+    assert roots[0].visits.sum() == visits
+
+
 # -- how a game ends -------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +246,14 @@ def test_moves_and_their_codes(model: GoModel) -> None:
     meaning = head(every, head.tokens_at(vectors, every)).softmax(-1)
     joint = model.logits(encoded).softmax(-1)[..., None] * meaning
     assert torch.equal(codes, joint.argmax(1))
+
+
+def test_an_agent_short_of_time_looks_less_far(model: GoModel) -> None:
+    frame = renderer_for(model.geometry)(random_positions(1, 3))[0]
+    agent = GoAgent(model, lookahead=4000)
+    hurried, free = (agent.decide(frame, seconds=seconds).thought for seconds in (0.0, 60.0))
+    assert hurried.probabilities is not None and hurried.probabilities.sum() == pytest.approx(1)
+    assert hurried.milliseconds < free.milliseconds
 
 
 def test_an_agent_that_looks_ahead(model: GoModel) -> None:

@@ -30,11 +30,19 @@ class Watcher:
 
     def __init__(self) -> None:
         self.seen: list[tuple[np.ndarray, np.ndarray | None, bool]] = []
+        self.seconds: list[float | None] = []
 
     def decide(
-        self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, komi: float = 7.0
+        self,
+        frame: np.ndarray,
+        *,
+        legal: np.ndarray | None = None,
+        imagine: bool = True,
+        komi: float = 7.0,
+        seconds: float | None = None,
     ) -> Decision:
         self.seen.append((frame, legal, imagine))
+        self.seconds.append(seconds)
         return Decision(40, Thought(frame=frame))
 
     def imagine(self, frame: np.ndarray, steps: int, *, action: int | None = None) -> np.ndarray:
@@ -50,6 +58,14 @@ def test_the_agent_gets_the_frame_and_the_legal_mask() -> None:
     ((frame, legal, imagine),) = watcher.seen  # type: ignore[attr-defined]
     assert (frame == renderer.render_game(game)).all() and frame.dtype == np.uint8
     assert (legal == game.legal_mask()).all() and imagine is False
+
+
+def test_the_agent_is_told_how_long_it_may_look() -> None:
+    watcher = Watcher()
+    player = BackgroundPlayer("Watcher", lambda: AgentPlayer(watcher, BoardRenderer()))
+    player.choose(GoGame(9), seconds=0.5)
+    player.choose(GoGame(9))
+    assert watcher.seconds == [0.5, None]
 
 
 def test_the_frame_shows_whose_move_is_asked_for() -> None:

@@ -29,7 +29,13 @@ class FakeAgent:
         self._noise = np.random.default_rng(seed)
 
     def decide(
-        self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, komi: float = 7.0
+        self,
+        frame: np.ndarray,
+        *,
+        legal: np.ndarray | None = None,
+        imagine: bool = True,
+        komi: float = 7.0,
+        seconds: float | None = None,
     ) -> Decision:
         self.frames.append(frame)
         start = time.perf_counter()

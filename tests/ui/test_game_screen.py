@@ -161,9 +161,7 @@ def test_heat_numbers_and_marks(play: Open) -> None:
 
 def test_what_it_could_not_have_is_told(play: Open) -> None:
     class Stubborn(FakeAgent):
-        def decide(
-            self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, komi: float = 7.0
-        ):  # type: ignore[no-untyped-def]
+        def decide(self, frame: np.ndarray, *, legal: np.ndarray | None = None, imagine: bool = True, **how):  # type: ignore[no-untyped-def]
             from dataclasses import replace
 
             from agents.agent import Rejection

@@ -145,6 +145,11 @@ def test_what_a_move_may_take(server: GtpServer, lines: list[str], left: float |
     assert server.board.seconds_left(BLACK) == left
 
 
+def test_a_move_gets_a_tenth_of_the_time_left(server: GtpServer, chooser: Chooser) -> None:
+    ask(server, "genmove b", "time_settings 0 5 1", "genmove w", "time_left b 2 0", "genmove b", "reg_genmove w")
+    assert chooser.seconds == [None, pytest.approx(0.5), pytest.approx(0.2), pytest.approx(0.5)]
+
+
 # The end of a game
 
 

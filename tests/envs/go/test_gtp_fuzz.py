@@ -58,7 +58,7 @@ class Quick(Chooser):
         super().__init__(reports=1)
         self.rng = np.random.default_rng(seed)
 
-    def choose(self, game: GoGame, colour: int | None = None) -> Decision:
+    def choose(self, game: GoGame, colour: int | None = None, *, seconds: float | None = None) -> Decision:
         if self.rng.random() < 0.05:
             return Decision(-2)
         return Decision(int(self.rng.choice(np.flatnonzero(game.legal_mask(colour)))), Thought())

@@ -10,13 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from agents.pixellm.overlay import overlay, tint_of
 from envs.errors import UserError
 from train.data.questions.question import SLOT, Question
 
-TINTS = (
-    (230, 25, 75), (60, 180, 75), (0, 130, 200), (245, 130, 48), (145, 30, 180), (70, 240, 240), (240, 50, 230),
-    (210, 245, 60), (250, 190, 212), (0, 128, 128), (170, 110, 40), (128, 0, 0), (128, 128, 0), (0, 0, 128),
-)  # fmt: skip
 COLUMNS, CELL, SCALE = 5, (400, 500), 2  # px of a cell; frames are drawn twice as large
 SMALL, LINE = 13, 16  # px; of the letters, and from line to line
 WIDE, WORD = 56, 32  # letters of a line, and of a word: what a model writes may be one long one
@@ -46,18 +43,6 @@ def shown(question: Question) -> Shown:
     return Shown(question.image, question.masks, about, question.question, question.answer)
 
 
-def overlay(question: Shown) -> np.ndarray:
-    """The frame with every target tinted and its edge drawn, uint8 (H, W, 3)."""
-    picture = question.image.astype(np.float32)
-    for number, mask in enumerate(question.masks):
-        tint = np.array(TINTS[number % len(TINTS)], np.float32)
-        inner = np.pad(mask, 1)
-        inside = inner[:-2, 1:-1] & inner[2:, 1:-1] & inner[1:-1, :-2] & inner[1:-1, 2:]
-        picture[mask] = 0.5 * picture[mask] + 0.5 * tint
-        picture[mask & ~inside] = tint
-    return picture.round().astype(np.uint8)
-
-
 def make_sheet(cells: Sequence[Shown]) -> Image.Image:
     """The sheet; a row is as high as its longest text asks for."""
     font = ImageFont.load_default(SMALL)
@@ -70,7 +55,8 @@ def make_sheet(cells: Sequence[Shown]) -> Image.Image:
         for place, question in enumerate(row):
             left = place * CELL[0] + 8
             height, width = question.image.shape[:2]
-            frame = Image.fromarray(overlay(question)).resize((width * SCALE, height * SCALE), Image.Resampling.NEAREST)
+            tinted = Image.fromarray(overlay(question.image, question.masks))
+            frame = tinted.resize((width * SCALE, height * SCALE), Image.Resampling.NEAREST)
             sheet.paste(frame, (left, top))
             line = top + height * SCALE + 4
             for text, colour in ((question.about, GREY), (question.question, (0, 0, 0))):
@@ -116,7 +102,7 @@ def _answer(
         if x + wide > at[0] + CELL[0] - 16:
             x, y = at[0], y + LINE
         if word == SLOT:
-            draw.rectangle((x, y + 2, x + SMALL - 3, y + SMALL - 1), fill=TINTS[number % len(TINTS)])
+            draw.rectangle((x, y + 2, x + SMALL - 3, y + SMALL - 1), fill=tint_of(number))
             number += 1
         else:
             draw.text((x, y), word, (0, 70, 140), font)

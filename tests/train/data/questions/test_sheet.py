@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.pixellm.overlay import tint_of
 from envs.errors import UserError
 from train.data.questions.question import SLOT
-from train.data.questions.sheet import CELL, COLUMNS, TINTS, Shown, make_sheet, overlay, save_sheet
+from train.data.questions.sheet import CELL, COLUMNS, Shown, make_sheet, save_sheet
 
 
 def cell(**changes: object) -> Shown:
@@ -20,10 +21,12 @@ def cell(**changes: object) -> Shown:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def test_targets_are_tinted_and_edged() -> None:
-    picture = overlay(cell())
-    assert (picture[0, 0] == 200).all() and tuple(picture[20, 30]) == TINTS[0]
-    assert np.allclose(picture[40, 50], (200 + np.array(TINTS[0])) / 2, atol=1)
+def test_targets_are_tinted_and_their_slots_have_the_colour() -> None:
+    sheet = np.asarray(make_sheet([cell()]))
+    edges = np.argwhere((sheet == tint_of(0)).all(-1))
+    frame, words = edges[edges[:, 0] < 2 * 100], edges[edges[:, 0] > 2 * 100]
+    assert (np.ptp(frame, 0) == (2 * 40 - 1, 2 * 50 - 1)).all(), "the edge of the mask, twice as large"
+    assert len(words) > 50, "the box in the answer"
 
 
 def test_a_row_is_as_high_as_its_longest_text() -> None:

@@ -24,6 +24,7 @@ SOURCES = ("go", "calvin", "rlbench")
 FIXED = 5000  # questions of the test set
 MULTI_OF_FIVE = 2  # of five fixed questions have several targets
 SCENES = 2**31  # scenes of each split and source
+READING = "reading"  # a class of questions beside none, one and several
 TRIES = 30  # questions a scene is asked before another is drawn
 # Worlds are shared by all sets of this process: training draws in the background while an evaluation draws as well
 _SIMULATING = threading.Lock()
@@ -36,6 +37,8 @@ class QuestionConfig:
     go, calvin, rlbench: shares of the sources. several, one: shares of questions with several targets and with one; the
     rest have none. share_9: how many of the boards have 9 points a side, rather than 13 or 19. paper: share of boards
     in the published picture's style. per_frame: questions about one frame, at most; the fixed ones have a frame each.
+    reading: share of the training questions about boards that have points read out one by one: every word of such an
+    answer has to be found on the board, so they teach to look.
     """
 
     go: float = 0.5
@@ -46,6 +49,7 @@ class QuestionConfig:
     share_9: float = 0.6
     paper: float = 0.1
     per_frame: int = 6
+    reading: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -57,7 +61,7 @@ class QuestionConfig:
             raise UserError(
                 f"data.several={self.several} and data.one={self.one}: give shares that add up to at most 1"
             )
-        for name in ("share_9", "paper"):
+        for name in ("share_9", "paper", "reading"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"data.{name} is {getattr(self, name)}: choose a share from 0 to 1")
         for name, least in (("per_frame", 1), ("seed", 0)):
@@ -140,7 +144,7 @@ class QuestionSet:
         found: list[Question] = []
         while len(found) < count:
             source = SOURCES[int(rng.choice(len(SOURCES), p=self._shares))]
-            wanted = [self._class(rng) for _ in range(self.config.per_frame)]
+            wanted = [self._class(rng, source) for _ in range(self.config.per_frame)]
             found += self._ask(rng, source, wanted)
         return [found[int(index)] for index in rng.permutation(count)]
 
@@ -160,7 +164,10 @@ class QuestionSet:
             if found:
                 return found[0]
 
-    def _class(self, rng: np.random.Generator) -> str:
+    def _class(self, rng: np.random.Generator, source: str) -> str:
+        reading = self.config.reading if source == "go" and self.split == "train" else 0.0
+        if reading and rng.random() < reading:
+            return READING
         value = rng.random()
         if value < self.config.several:
             return "several"
@@ -174,8 +181,8 @@ class QuestionSet:
         asked: set[str] = set()
         for one in wanted:
             for _ in range(TRIES):
-                made = maker.make(scene, draw)
-                if made is not None and _class_of(made) == one and made.question not in asked:
+                made = go_questions.reading(scene, draw) if one == READING else maker.make(scene, draw)
+                if made is not None and one in (READING, _class_of(made)) and made.question not in asked:
                     asked.add(made.question)
                     found.append(maker.finish(scene, made))
                     break

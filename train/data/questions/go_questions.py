@@ -225,6 +225,27 @@ def not_there(board: Board, draw: Draw) -> Made:
     return Made("absent", question, listing(what, what, []))
 
 
+def reading(board: Board, draw: Draw) -> Made:
+    """Point by point what stands on a row or column, or on some points: no part of the mix, see `QuestionConfig`."""
+    size, kind = board.size, draw.one(("row", "column", "points", "points"))
+    if kind == "points":
+        stones = board.facts.board != EMPTY
+        weights = np.where(stones, 0.6 / max(stones.sum(), 1), 0.4 / max((~stones).sum(), 1))
+        points = draw.rng.choice(
+            size**2, int(draw.rng.integers(4, 13)), replace=False, p=weights / weights.sum()
+        ).tolist()
+        what = ", ".join(board.name(point) for point in points)
+    else:
+        line = int(draw.rng.integers(size))
+        points = [line * size + n if kind == "row" else n * size + line for n in range(size)]
+        name = board.name(points[0])
+        what = f"row {name[1:]}" if kind == "row" else f"column {name[0]}"
+    words = {BLACK: "black", WHITE: "white", EMPTY: "empty"}
+    said = [f"{board.name(point)} {words[int(board.facts.board[point])]}" for point in points]
+    question = draw.one(("Read {}.", "Read out {}.", "What stands where: {}?")).format(what)
+    return Made("reading", question, f"{', '.join(said)}.")
+
+
 # Each with how often it is drawn.
 FAMILIES: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
     (subject, 12),

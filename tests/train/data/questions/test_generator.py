@@ -84,6 +84,18 @@ def test_questions_about_a_frame_are_as_many_as_configured() -> None:
         assert max(asked.values()) == per_frame and len(asked) <= 64 / per_frame + 4
 
 
+def test_reading_out_is_for_training_alone() -> None:
+    drawn = {
+        split: QuestionConfig(go=1, calvin=0, rlbench=0, reading=0.5)
+        .questions(split)
+        .sample(np.random.default_rng(2), 90)
+        for split in SPLITS
+    }
+    shares = {split: sum(own.family == "reading" for own in questions) / 90 for split, questions in drawn.items()}
+    assert 0.3 < shares["train"] < 0.7 and shares["validation"] == shares["test"] == 0
+    assert all(not len(own.masks) for own in drawn["train"] if own.family == "reading")
+
+
 def test_splits_share_no_scene() -> None:
     states = {
         (split, source, number, seed): tuple(scene_random(seed, split, source, number).integers(0, 2**62, 4))
@@ -139,6 +151,7 @@ def test_the_fixed_questions_are_those_of_the_recipe() -> None:
     ({"go": 0.0, "calvin": 0.0, "rlbench": 0.0}, "not all of them 0"),
     ({"several": 0.8, "one": 0.5}, "add up to at most 1"),
     ({"paper": 1.5}, "data.paper is 1.5"),
+    ({"reading": -0.1}, "data.reading is -0.1"),
     ({"per_frame": 0}, "data.per_frame is 0"),
     ({"seed": -1}, "data.seed is -1"),
 ])  # fmt: skip

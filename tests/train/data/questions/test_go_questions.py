@@ -55,6 +55,23 @@ def names(subject: Subject | None) -> list[str]:
     return [name for name, _ in subject.targets]
 
 
+def test_reading_out_a_line_and_points() -> None:
+    here = board()
+    row = go_questions.reading(here, Fixed("row"))
+    line = int(row.question.removeprefix("Read row ").rstrip("."))
+    said = {".": "empty", "X": "black", "O": "white"}
+    stands = [said[letter] for letter in ROWS[9 - line]]
+    assert row.answer == ", ".join(f"{name}{line} {what}" for name, what in zip("ABCDEFGHJ", stands, strict=True)) + "."
+    column = go_questions.reading(here, Fixed("column"))
+    assert column.question.startswith("Read column ") and column.answer.count(",") == 8
+    for seed in range(20):
+        made = go_questions.reading(here, Draw(np.random.default_rng(seed), "train"))
+        for one in made.answer.rstrip(".").split(", "):
+            name, what = one.split()
+            point = gtp_to_point(name, 9)
+            assert said[ROWS[point // 9][point % 9]] == what and made.targets == ()
+
+
 def test_subjects_on_a_board_made_by_hand() -> None:
     here = board()
     assert names(go_subjects.in_row(here, Fixed(("any", "9")))) == ["B9", "C9"]

@@ -58,7 +58,9 @@ def test_steering_moves_the_hand_as_the_keys_say() -> None:
     session.toggle_gripper()
     attend(session, lambda: session.steps >= 15)
     after = session.now.view.observation["robot_obs"]
-    assert after[0] > before[0] + 0.02 and after[2] > before[2] + 0.02 and abs(after[1] - before[1]) < 0.01
+    moved = after[:3] - before[:3]
+    # However many steps it was: the further it goes, the more it strays
+    assert moved[0] > 0.02 and moved[2] > 0.02 and abs(moved[1]) < max(0.01, 0.1 * moved[0])
     assert session.now.view.closed and np.abs(session.now.view.lead[:3]).max() < 0.05
     session.close()
 

@@ -122,6 +122,8 @@ class Rollout:
         """
         wanted = self.films()
         jobs = [Job(e, wanted[e.key]) for e in self.episodes if e.key in wanted and not is_complete(wanted[e.key])]
+        if jobs:
+            print(f"filming {len(jobs)} of the episodes, each of which runs once more", file=sys.stderr)
         with closing(self._run(jobs)) as running:
             for job, result in running:
                 assert job.film is not None

@@ -53,6 +53,7 @@ VARIANTS = (
     Variant("frames token by token", ("+model.world.frame_share=1", *CAUSAL)),
     Variant("code read at the last position", ("+model.world.code_readout=last",)),
     Variant("causal attention within the frame", ("+model.world.frame_attention=causal",)),
+    Variant("the likeliest reply alone", ("data.replies=1",)),
     Variant("without an outlook", ("+model.world.outlook=false",)),
     Variant("three codes ahead", ("+model.world.codes=3", "data.horizon=3", "+model.world.frame_share=1")),
     Variant("no stem, four layers more", ("+model.world.stem_blocks=0", "+model.world.layers=6")),

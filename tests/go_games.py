@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from agents.videoworld.dynamics import LatentDynamicsModel
 from agents.videoworld.inverse_dynamics import InverseDynamics
 from agents.videoworld.tokenizer import FrameTokenizer
 from agents.videoworld.transformer import VideoTransformer
-from envs.go.batch import BatchedGo, Positions, replay
+from envs.go.batch import BatchedGo, Positions, legal_moves, replay
 from envs.go.renderer import BoardGeometry
 from train.data.go_records import GameRecords
 
@@ -65,6 +66,22 @@ def tiny_record_file(path: Path, **settings: int) -> Path:
     """The same as a file."""
     tiny_records(**settings).save(path)
     return path
+
+
+def weighed(records: GameRecords) -> GameRecords:
+    """The same games with two more replies, or one more: passes and what is beyond stand for none."""
+    end, every = records.size**2, np.arange(records.size**2 + 1)
+    others = np.full((*records.moves.shape, 2), end + 1, np.uint8)
+    chances = np.zeros((*records.moves.shape, 3), np.uint8)
+    positions, offsets = replay(records.moves, records.lengths.astype(int), records.size)
+    for game, length in enumerate(records.lengths):
+        for ply in range(length):
+            legal = legal_moves(positions.take(np.array([offsets[game] + ply])))[0]
+            legal[records.replies[game, ply]] = False
+            more = every[legal][:2] if ply % 2 else every[legal][:1]
+            others[game, ply, : len(more)] = more
+            chances[game, ply, : 1 + len(more)] = (150, 50, 50)[: 1 + len(more)]
+    return replace(records, others=others, chances=chances)
 
 
 def tiny_model(size: int = 3, seed: int = 0, **world: object) -> GoModel:

@@ -37,10 +37,14 @@ class WorldStageConfig(StageConfig):
 
 @dataclass(frozen=True)
 class Watched:
-    """All that the world model gets to see: frames uint8 (B, H+1, h, w, 3) and sentences (B, D) or None."""
+    """All that the world model gets to see: frames uint8 (B, H+1, h, w, 3) and sentences (B, D) or None.
+
+    alternatives: to the last change, as `Clips` tells of them.
+    """
 
     frames: Tensor
     instructions: Tensor | None = None
+    alternatives: tuple[Tensor, Tensor] | None = None
 
 
 class WorldLearner(nn.Module):
@@ -88,7 +92,12 @@ class WorldLearner(nn.Module):
             frames = frames[:, :2]
         ids = self.tokenizer.encode(frames[:, :-1])
         last = self.tokenizer.encode(frames[:count, -1:])[:, 0]
-        return self.transformer(ids, codes, last, watched.instructions, end=end)
+        others = None
+        if watched.alternatives is not None and c.codes and self.ahead == 1:
+            different, chances = watched.alternatives  # (B, A, h, w, 3), (B, 1 + A)
+            films = [torch.cat([frames[:, :-1], last[:, None]], 1) for last in different.unbind(1)]
+            others = torch.stack([self.dynamics.encode(film)[:, -1] for film in films], 1), chances
+        return self.transformer(ids, codes, last, watched.instructions, end=end, others=others)
 
 
 class WorldStage:
@@ -120,7 +129,7 @@ class WorldStage:
 
     def to_device(self, batch: Clips, device: torch.device) -> Watched:
         """All the model gets to see."""
-        return Watched(batch.frames(device), batch.instructions(device))
+        return Watched(batch.frames(device), batch.instructions(device), batch.alternatives(device))
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """The training losses and accuracies on held-out clips."""
@@ -138,11 +147,8 @@ class WorldStage:
 
     def flops_per_sample(self) -> float:
         """The frozen models forward, the transformer forward and backward."""
-        device, count = next(self.model.parameters()).device, 8
-        length = self.config.data.horizon + 1 + self.config.model.outlook
-        shape = (count, length, *self.config.data.frame_spec.frame_shape, 3)
-        told = torch.zeros(count, self.config.model.instruction_dim, device=device)
-        watched = Watched(torch.zeros(shape, dtype=torch.uint8, device=device), told if told.shape[1] else None)
+        count = 8
+        watched = self.to_device(self.batch(0, 0, 0, 1, count), next(self.model.parameters()).device)
         with FlopCounterMode(display=False) as counter:
             self.model(watched)
         own = sum(counter.get_flop_counts()["WorldLearner.transformer"].values())

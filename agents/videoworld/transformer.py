@@ -267,13 +267,21 @@ class VideoTransformer(nn.Module):
     # -- training -----------------------------------------------------------------------------------------------------
 
     def forward(
-        self, ids: Tensor, codes: Tensor, last: Tensor, instruction: Tensor | None = None, end: Tensor | None = None
+        self,
+        ids: Tensor,
+        codes: Tensor,
+        last: Tensor,
+        instruction: Tensor | None = None,
+        end: Tensor | None = None,
+        others: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of B clips of H changes.
 
         ids: int64 (B, H, h, w), all frames but the last. codes: (B, H, K). last: (n, h, w), the last frame of the first
         n clips; these n also learn to predict frames, the whole batch learns the codes. end: (B, h, w), the frame that
-        each clip's video ends with, which a model with an outlook learns to foresee from the last known frame.
+        each clip's video ends with, which a model with an outlook learns to foresee from the last known frame. others:
+        what else the last change's codes might have been, (B, A, K), and how likely these and each of those are,
+        (B, 1 + A): the codes' loss is the mean over all of them.
         """
         c, steps, count = self.config, ids.shape[1], len(last)
         layout = lay_out(c, steps)
@@ -298,7 +306,7 @@ class VideoTransformer(nn.Module):
             parts.append((self.read_codes(hidden, layout, slice(0, steps)), codes[count:]))
             ends += [self.read_outlook(hidden, layout, steps - 1)] if c.outlook else []
         logits, targets = (torch.cat(column) for column in zip(*parts, strict=True))
-        code_loss = F.cross_entropy(logits.float().flatten(0, -2), targets.flatten())
+        code_loss = _code_loss(logits.float(), targets, others)
         with torch.no_grad():
             metrics |= {"code_loss": code_loss.detach(), "code_top1": (logits.argmax(-1) == targets).float().mean()}
         loss = code_loss + c.frame_weight * frame_loss
@@ -344,6 +352,18 @@ class VideoTransformer(nn.Module):
         """The embedding (dim,) of a slot's kind, which is all a marker says; with markers no other slot has one."""
         weight = self.kind_embedding.weight[kind]
         return weight * (not self.config.markers or kind in MARKERS)
+
+
+def _code_loss(logits: Tensor, codes: Tensor, others: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Cross-entropy of logits (B, H, K, codes) with codes (B, H, K); others: as for `VideoTransformer.forward`."""
+    if others is None:
+        return F.cross_entropy(logits.flatten(0, -2), codes.flatten())
+    different, chances = others
+    surprise = -logits.log_softmax(-1)
+    losses = surprise.gather(-1, codes[..., None])[..., 0]  # (B, H, K)
+    told = surprise[:, -1:].expand(-1, different.shape[1], -1, -1).gather(-1, different[..., None])[..., 0]  # (B, A, K)
+    every = torch.cat([losses[:, -1:], told], 1)  # (B, 1 + A, K)
+    return torch.cat([losses[:, :-1], (every * chances[..., None]).sum(1, keepdim=True)], 1).mean()
 
 
 def _depth(part: str, tensors: dict[str, Tensor]) -> int:

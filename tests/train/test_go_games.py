@@ -15,10 +15,10 @@ import torch
 from envs.errors import UserError
 from envs.go.batch import BatchedGo, apply_moves, legal_moves, transform
 from envs.go.renderer import read_move
-from tests.go_games import random_moves, tiny_record_file, tiny_records
+from tests.go_games import random_moves, tiny_record_file, tiny_records, weighed
 from tests.train.fakes import one_line, same
 from train.data.go_games import GoDataConfig, GoVideo, split_games
-from train.data.go_records import GameRecords, main
+from train.data.go_records import GameRecords, main, records_from_shards
 from train.data.video import SPLITS
 
 # -- record files ----------------------------------------------------------------------------------------------------
@@ -98,6 +98,29 @@ def test_shards_become_a_record_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert records.size == 9 and (records.moves[past] == 81).all() and records.result.tolist() == [1, -1, 0] * 2
     assert main([str(tmp_path / "none.npz"), "--out", str(tmp_path / "c.npz")]) == 2
     assert "no shard at" in capsys.readouterr().err and not (tmp_path / "c.npz").exists()
+
+
+def test_what_else_the_teacher_might_play_comes_along(tmp_path: Path) -> None:
+    moves, lengths = random_moves(3, 20, 9)
+    alt = np.stack([(moves + 1) % 81, np.full_like(moves, 255)], -1).astype(np.uint8)
+    more = {"alt": alt, "best_p": np.full(moves.shape, 200), "alt_p": np.full(alt.shape, 30)}
+    whole, bare = shard(tmp_path / "whole.npz", **more), shard(tmp_path / "bare.npz")
+    for name, shards in (("told", [whole, whole]), ("untold", [whole, bare])):
+        assert main([*map(str, shards), "--out", str(tmp_path / name)]) == 0
+    assert GameRecords.load(tmp_path / "untold").others is None, "some are not enough"
+    told = GameRecords.load(tmp_path / "told")
+    own = np.arange(20) < told.lengths[:, None].astype(int)
+    assert told.others is not None and told.chances is not None
+    expected = np.stack([alt[..., 0], np.full_like(moves, 82)], -1)
+    assert np.array_equal(told.others[own], np.concatenate([expected, expected])[own])
+    assert (
+        (told.chances[own] == (200, 30, 0)).all()
+        and (told.chances[~own] == 0).all()
+        and (told.others[~own] == 82).all()
+    )
+    for wrong in ({"alt_p": np.zeros((3, 20))}, {"alt_p": np.zeros((3, 20, 1))}, {"alt": alt[:2]}):
+        with pytest.raises(UserError, match="bad.npz is no readable self-play shard"):
+            records_from_shards([shard(tmp_path / "bad.npz", **(more | wrong))])
 
 
 def shard(path: Path, **changes: Any) -> Path:
@@ -224,6 +247,30 @@ def test_a_clip_ends_with_the_reply(config: GoDataConfig) -> None:
         assert np.array_equal(moves, source[games][own])
 
 
+def test_other_replies_are_weighed(config: GoDataConfig, tmp_path: Path) -> None:
+    records = GameRecords.load(Path(config.path))
+    told = weighed(records)
+    told.save(tmp_path / "told.npz")
+    video = GoVideo(replace(config, path=str(tmp_path / "told.npz"), replies=3, symmetries=False), "train")
+    clips = video.sample(np.random.default_rng(0), 200)
+    frames, (others, chances) = clips.frames(), clips.alternatives() or (torch.zeros(0), torch.zeros(0))
+    assert others.shape == (200, 2, *frames.shape[2:]) and others.dtype == torch.uint8
+    assert chances.shape == (200, 3) and torch.allclose(chances.sum(1), torch.ones(200))
+    best, second, third = (step.last_move for step in (clips.steps[1], *clips.others))
+    few = chances[:, 2].numpy() == 0
+    assert 0 < few.sum() < 200, "there are positions with three replies, and such with two"
+    assert np.allclose(chances[few], [0.75, 0.25, 0]) and np.allclose(chances[~few], [0.6, 0.2, 0.2])
+    assert (third[few] == best[few]).all() and (second != best).all() and (third != second).all()
+    for step in clips.others:
+        assert np.array_equal(apply_moves(clips.steps[0], step.last_move.astype(int))[0].stones, step.stones)
+    assert video.sweep(10)[0].alternatives() is None, "what is measured is the likeliest reply"
+    extra = replace(video.config, extra=config.path, extra_share=0.5)
+    mixed = GoVideo(extra, "train").sample(np.random.default_rng(0), 200).alternatives()
+    assert mixed is not None and 0 < (mixed[1][:, 0] == 1).sum() < 200, "games without other replies count as sure"
+    for other in (config, replace(video.config, replies=1), replace(video.config, reply="played")):
+        assert GoVideo(other, "train").sample(np.random.default_rng(0), 5).alternatives() is None
+
+
 @pytest.mark.parametrize("horizon", [1, 2, 4])
 def test_horizon(config: GoDataConfig, horizon: int) -> None:
     video = GoVideo(replace(config, horizon=horizon), "train")
@@ -299,6 +346,7 @@ def test_a_sweep_is_spread_over_the_split(config: GoDataConfig) -> None:
         ({"held_out": 0.5}, "data.held_out is 0.5"),
         ({"held_out": 0.0}, "data.held_out is 0.0"),
         ({"horizon": 0}, "data.horizon is 0"),
+        ({"replies": 0}, "data.replies is 0"),
     ],
 )
 def test_impossible_settings(settings: dict[str, Any], message: str) -> None:

@@ -231,6 +231,18 @@ def test_an_agent_of_one_world_goes_on_to_learn_two(run: Path, rlbench: Path, tm
     assert RobotAgent.load(tmp_path / "run/agent", "rlbench").model.steps == 2
 
 
+def test_an_agent_of_two_worlds_learns_on(joint: Path, run: Path, rlbench: Path, tmp_path: Path) -> None:
+    """Its world model does; eyes and heads stay."""
+    words = [word for word in joint_words(tmp_path, run, rlbench) if not word.startswith("experiment")]
+    assert main(["experiment=robots-more", *words, f"start={joint / 'run/agent'}"]) == 0
+    for world in ("calvin", "rlbench"):
+        before, after = (RobotAgent.load(folder / "run/agent", world).model for folder in (joint, tmp_path))
+        same = {name: torch.equal(a, b) for (name, a), b in zip(
+            before.named_parameters(), after.parameters(), strict=True)}  # fmt: skip
+        assert {name for name, equal in same.items() if not equal} <= {n for n in same if ".transformer." in n}
+        assert not all(same.values())
+
+
 def test_a_world_goes_with_networks_that_know_it(joint: Path, run: Path, rlbench: Path) -> None:
     """RLBench's videos alone with what was learned of both; CALVIN's networks have never seen them."""
     model = InverseMotionConfig.preset("tiny")

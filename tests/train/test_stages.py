@@ -16,15 +16,17 @@ from agents.videoworld.config import DynamicsConfig, InverseDynamicsConfig, Toke
 from envs.errors import UserError
 from envs.go.batch import Positions
 from envs.go.renderer import read_board
+from tests.go_games import weighed
 from tests.train.fakes import one_line, same
 from train.compose import build, compose
 from train.data.go_games import BoardClips, GoDataConfig, GoVideo
+from train.data.go_records import GameRecords
 from train.dynamics import DynamicsStage, DynamicsStageConfig
 from train.inverse_dynamics import InverseDynamicsStage, InverseDynamicsStageConfig
 from train.registry import STAGES, stage_class
 from train.stages import Inputs, load_dynamics, load_tokenizer
 from train.tokenizer import TokenizerStage, TokenizerStageConfig
-from train.world import Watched, WorldStage, WorldStageConfig
+from train.world import Watched, WorldLearner, WorldStage, WorldStageConfig
 
 CPU = torch.device("cpu")
 VIDEO_STAGES = tuple(stage for stage in STAGES if stage != "pixellm")  # which learns from questions
@@ -52,11 +54,11 @@ def watching_stages(folder: Path, config: GoDataConfig) -> list[TokenizerStage |
 @pytest.mark.parametrize("horizon", [1, 2])
 def test_stages_see_frames_and_nothing_else(tmp_path: Path, config: GoDataConfig, horizon: int) -> None:
     """The published claim: the world is learned from video. No move, label or result is in what a stage is handed."""
-    assert [field.name for field in fields(BoardClips)] == ["steps", "geometry"]
+    assert [field.name for field in fields(BoardClips)] == ["steps", "geometry", "others", "chances"]
     assert Positions._fields == ("stones", "to_move", "last_move", "ko")
     for stage in watching_stages(tmp_path, replace(config, horizon=horizon)):
         batch = stage.batch(0, 0, 0, 1, 6)
-        assert type(batch) is BoardClips and set(vars(batch)) == {"steps", "geometry"}
+        assert type(batch) is BoardClips and batch.others == () and batch.chances is None
         assert all(type(step) is Positions for step in batch.steps)
         given = stage.to_device(batch, CPU)
         frames = given.frames if isinstance(given, Watched) else given
@@ -116,6 +118,28 @@ def test_moves_do_not_change_what_the_world_stage_sees(
     again, poisoned_loss = learned(world)
     assert torch.equal(again.frames, frames.frames) and again.instructions is None and poisoned_loss == loss
     assert learned(labelled)[1] != labelled_loss, "the poison works"
+
+
+def test_the_world_stage_weighs_several_replies(tmp_path: Path, config: GoDataConfig) -> None:
+    """As the mean of the losses that it would have if each of them had been the one shown."""
+    weighed(GameRecords.load(Path(config.path))).save(tmp_path / "told.npz")
+    data = replace(config, path=str(tmp_path / "told.npz"), replies=3)
+    settings = WorldStageConfig(data=data, inputs=inputs_of(tmp_path, config), model=WorldConfig.preset("tiny"))
+    stage = WorldStage(settings)
+    assert isinstance(stage.model, WorldLearner)
+    size = stage.model.transformer.config.code_size
+    # An untrained dynamics model gives all changes the same code
+    stage.model.dynamics.encode = lambda frames: frames[:, 1:].long().sum((2, 3, 4))[..., None] % size  # type: ignore
+    given = stage.to_device(stage.batch(0, 0, 0, 1, 1), CPU)
+    assert given.alternatives is not None
+    frames, chances = given.alternatives
+    shown = torch.cat([given.frames[:, 1:], frames], 1)
+    each = [stage.model(Watched(torch.stack([given.frames[:, 0], x], 1)))[1]["code_loss"] for x in shown.unbind(1)]
+    whole = stage.model(given)[1]["code_loss"]
+    torch.testing.assert_close(whole, (torch.stack(each) * chances[0]).sum())
+    assert not torch.allclose(whole, each[0])
+    ahead = WorldStage(replace(settings, data=replace(data, horizon=2), model=WorldConfig.preset("tiny", codes=2)))
+    assert torch.isfinite(ahead.model(ahead.to_device(ahead.batch(0, 0, 0, 1, 4), CPU))[0]), "nothing to weigh there"
 
 
 def test_only_the_transformer_learns_in_the_world_stage(tmp_path: Path, config: GoDataConfig) -> None:

@@ -6,6 +6,7 @@ played).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -29,9 +30,10 @@ class GoDataConfig(VideoConfig):
     """Where games come from and how they are drawn.
 
     source: "records" (a record file) or "sgf" (a folder of SGF files). path: that file or folder; empty: the games in
-    assets/.
-    reply: what ends a clip: "teacher" (records only) or "played". held_out: share of the games in each of the splits
-    validation and test. symmetries: turn and mirror training clips at random. horizon: changes in a clip (frames - 1).
+    assets/. reply: what ends a clip: "teacher" (records only) or "played". replies: up to so many of the teacher's
+    likeliest replies may end a training clip, each as often as the teacher would play it, where the records tell; 1:
+    the likeliest alone. held_out: share of the games in each of the splits validation and test. symmetries: turn and
+    mirror training clips at random. horizon: changes in a clip (frames - 1).
     extra: a second record file of the same size, which `extra_share` of the training clips come from; it is not split
     or measured on. Such as positions that the agent met in its own games.
     """
@@ -42,6 +44,7 @@ class GoDataConfig(VideoConfig):
     style: str = "modern"
     cell: int = 8
     reply: str = "teacher"
+    replies: int = 3
     held_out: float = 0.02
     symmetries: bool = True
     horizon: int = 1
@@ -57,6 +60,7 @@ class GoDataConfig(VideoConfig):
             raise UserError(f"unknown data source {self.source!r}: choose records or sgf")
         if self.reply not in ("teacher", "played"):
             raise UserError(f"unknown reply {self.reply!r}: choose teacher or played")
+        self.at_least("replies", 1)
         if self.source == "sgf" and not self.path:
             raise UserError("data=sgf needs data.path=FOLDER, a folder with SGF files")
         if not 0 < self.held_out < 0.5:
@@ -89,29 +93,49 @@ class BoardClips:
     """Clips that are not drawn yet: T position arrays of B boards. Drawing them gives uint8 (B, T, S, S, 3).
 
     This is all that reaches the tokenizer, dynamics and world stages: positions as a film would show them, its end
-    among them if it is asked for, and no moves.
+    among them if it is asked for, and no moves. others, chances: what else might have followed, as `Clips` tells of it.
     """
 
     steps: tuple[Positions, ...]
     geometry: BoardGeometry
+    others: tuple[Positions, ...] = ()
+    chances: np.ndarray | None = None
 
     def join(self, other: BoardClips) -> BoardClips:
         """These clips and behind them those of `other`, which are as long."""
-        both = (zip(own, more, strict=True) for own, more in zip(self.steps, other.steps, strict=True))
-        return BoardClips(tuple(Positions(*map(np.concatenate, fields)) for fields in both), self.geometry)
+        chances = None
+        if self.chances is not None and other.chances is not None:
+            chances = np.concatenate([self.chances, other.chances])
+        return BoardClips(_join(self.steps, other.steps), self.geometry, _join(self.others, other.others), chances)
 
     def frames(self, device: torch.device | None = None) -> torch.Tensor:
         """Draw on the device (GPU) or in numpy (CPU): uint8 (B, T, S, S, 3)."""
+        return self._draw(self.steps, device)
+
+    def instructions(self, device: torch.device | None = None) -> None:
+        """Nobody tells a player what to do."""
+
+    def alternatives(self, device: torch.device | None = None) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """The other replies' frames, drawn, and how likely each reply is; None where clips end with one reply."""
+        import torch
+
+        if self.chances is None:
+            return None
+        return self._draw(self.others, device), torch.from_numpy(self.chances).to(device)
+
+    def _draw(self, steps: Sequence[Positions], device: torch.device | None) -> torch.Tensor:
         import torch
 
         renderer = renderer_for(self.geometry)
         if device is None or device.type == "cpu":
-            return torch.from_numpy(np.stack([renderer(step) for step in self.steps], axis=1))
-        arrays = [[torch.from_numpy(field).to(device) for field in step] for step in self.steps]
+            return torch.from_numpy(np.stack([renderer(step) for step in steps], axis=1))
+        arrays = [[torch.from_numpy(field).to(device) for field in step] for step in steps]
         return torch.stack([renderer.torch(*step) for step in arrays], dim=1)
 
-    def instructions(self, device: torch.device | None = None) -> None:
-        """Nobody tells a player what to do."""
+
+def _join(own: Sequence[Positions], more: Sequence[Positions]) -> tuple[Positions, ...]:
+    """Behind each own positions those of the same step in `more`."""
+    return tuple(Positions(*map(np.concatenate, zip(*step, strict=True))) for step in zip(own, more, strict=True))
 
 
 class GoVideo:
@@ -126,9 +150,11 @@ class GoVideo:
             raise UserError(f"the games are {records.size}x{records.size}, but data.size is {config.size}")
         every = np.arange(len(records.lengths))
         games = every if split == "all" else split_games(len(every), config.held_out)[split]
+        self._weighed = config.reply == "teacher" and config.replies > 1 and records.others is not None
         self._extra: GoVideo | None = None
         if config.extra and split == "train":
             self._extra = GoVideo(replace(config, extra=""), "all", GameRecords.load(Path(config.extra)))
+            self._extra._weighed = self._weighed  # replies of which nothing is told are sure
         moves, lengths = records.moves[games], records.lengths[games].astype(np.int64)
         self.positions, self.offsets = replay(moves, lengths, records.size)
         self._counted = _counted(self.positions.take(self.offsets[1:] - 1), records, games)
@@ -142,6 +168,7 @@ class GoVideo:
         ply = np.arange(len(self._reply)) - np.repeat(self.offsets[:-1], lengths + 1)
         final = np.repeat(lengths, lengths + 1) == ply
         self._reply[~final] = replies[own]
+        self._others, self._chances = _weighed(config, records, games, self._reply, ~final, own)
         room = np.repeat(lengths, lengths + 1) - ply  # plies left in the game
         self._starts = np.flatnonzero(room >= config.horizon)
         ends = np.repeat(~unknown, lengths + 1)
@@ -162,7 +189,7 @@ class GoVideo:
         extra = int(rng.binomial(count, self.config.extra_share)) if self._extra is not None else 0
         known = self._ending if ending else self._starts
         starts = known[rng.integers(0, len(known), count - extra)]
-        clips = self._cut(starts, self._symmetry(rng, count - extra), ending)[0]
+        clips = self._cut(starts, self._symmetry(rng, count - extra), ending, self._weighed)[0]
         if self._extra is None or not extra:
             return clips
         return clips.join(self._extra.sample(rng, extra, ending=ending))
@@ -200,17 +227,52 @@ class GoVideo:
     def _symmetry(self, rng: np.random.Generator, count: int) -> np.ndarray:
         return rng.integers(0, 8, count) if self.config.symmetries else np.zeros(count, np.int64)
 
-    def _cut(self, starts: np.ndarray, symmetry: np.ndarray, ending: bool = False) -> tuple[BoardClips, np.ndarray]:
+    def _cut(
+        self, starts: np.ndarray, symmetry: np.ndarray, ending: bool = False, weighed: bool = False
+    ) -> tuple[BoardClips, np.ndarray]:
         horizon = self.config.horizon
         steps = [self.positions.take(starts + k) for k in range(horizon)]
-        replies = self._reply[starts + horizon - 1]
-        steps.append(apply_moves(steps[-1], replies)[0])
+        before, places = steps[-1], starts + horizon - 1
+        replies = self._reply[places]
+        steps.append(apply_moves(before, replies)[0])
         if ending:
             game = np.searchsorted(self.offsets, starts, side="right") - 1
             steps.append(self._counted.take(game))
         turned = tuple(transform(step, symmetry) for step in steps)
         moves = transform_points(replies, symmetry, self.config.size).astype(np.int64)
-        return BoardClips(turned, self.geometry), moves
+        clips = BoardClips(turned, self.geometry)
+        if weighed:
+            others = (apply_moves(before, points)[0] for points in self._others[places].T)
+            clips.others = tuple(transform(step, symmetry) for step in others)
+            clips.chances = self._chances[places]
+        return clips, moves
+
+
+def _weighed(
+    config: GoDataConfig, records: GameRecords, games: np.ndarray, reply: np.ndarray, known: np.ndarray, own: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Other replies than `reply` (P,) to each of P positions, (P, R - 1), and how likely all R are, float32 (P, R).
+
+    known: bool (P,), positions that have a reply. own: bool (G, T), plies of the games. Where there are fewer replies
+    the first stands for the others, and they are not likely at all.
+    """
+    count = config.replies
+    others = np.repeat(reply[:, None], count - 1, 1)
+    chances = np.zeros((len(reply), count), np.float32)
+    chances[:, 0] = 1
+    if count == 1 or records.others is None or records.chances is None:
+        return others, chances
+    told, weights = (
+        records.others[games][own][:, : count - 1],
+        records.chances[games][own][:, :count].astype(np.float32),
+    )
+    nothing = told > config.size**2
+    weights[:, 1:][nothing] = 0
+    weights[:, 0] = np.maximum(weights[:, 0], 1)  # a reply that rounds to no chance is one
+    width = weights.shape[1]
+    others[known, : width - 1] = np.where(nothing, others[known, : width - 1], told)
+    chances[known, :width] = weights / weights.sum(1, keepdims=True)
+    return others, chances
 
 
 def load_records(config: GoDataConfig) -> GameRecords:

@@ -11,6 +11,8 @@ pass:
     result   int8   (G,)   +1 Black won, -1 White won, 0 draw
     owners   int8   (G, N*N) optional: whose each point was when the game was counted, 1 Black's, 2 White's, 0 nobody's,
                     -1 in all of a game that could not be counted (`train.data.go_counts` adds them)
+    others   uint8  (G, T, A) optional: what else the teacher might have played, likelier moves first; N*N+1 for nothing
+    chances  uint8  (G, T, 1 + A) with others: how likely it plays `replies` and each of these, in 255ths
 
 `python -m train.data.go_records SHARD [SHARD ...] --out FILE` makes it from self-play shards; the same shards give the
 same bytes.
@@ -24,7 +26,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +42,9 @@ log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parents[2] / "assets"
 FIELDS = ("size", "moves", "replies", "lengths", "komi", "result")
+OPTIONAL = ("owners", "others", "chances")
 SHARD_FIELDS = ("moves", "best", "length", "komi", "result")  # as self-play writes them
+SHARD_CHANCES = ("alt", "best_p", "alt_p")  # the same, of the teacher's other moves; a shard has all or none
 # Whatever a file that is no archive of arrays, or a damaged one, makes numpy raise
 _UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error
@@ -58,6 +62,8 @@ class GameRecords:
     komi: np.ndarray
     result: np.ndarray
     owners: np.ndarray | None = None
+    others: np.ndarray | None = None
+    chances: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write the record file; equal games give equal bytes. UserError if the disk refuses; an old file stays."""
@@ -66,7 +72,7 @@ class GameRecords:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with zipfile.ZipFile(partial, "w") as archive:
-                    for name in (*FIELDS, "owners"):
+                    for name in (*FIELDS, *OPTIONAL):
                         if getattr(self, name) is None:
                             continue
                         buffer = BytesIO()
@@ -89,15 +95,29 @@ class GameRecords:
         try:
             with np.load(path, allow_pickle=False) as file:
                 values = {name: file[name] for name in FIELDS}
-                owners = file["owners"] if "owners" in file.files else None
-            size = int(values.pop("size"))
-            if owners is not None and owners.shape != (len(values["lengths"]), size**2):
-                raise ValueError(f"owners {owners.shape} for {len(values['lengths'])} games of {size}x{size}")
-            return cls(size=size, **values, owners=owners)
+                values |= {name: file[name] for name in OPTIONAL if name in file.files}
+            records = cls(size=int(values.pop("size")), **values)
+            records.check()
+            return records
         except _UNREADABLE as error:
             raise UserError(
                 f"{path} is not a readable record file ({error}): make it again with train.data.go_records"
             ) from error
+
+    def check(self) -> None:
+        """ValueError where optional fields do not fit the games."""
+        games, size = len(self.lengths), self.size
+        if self.owners is not None and self.owners.shape != (games, size**2):
+            raise ValueError(f"owners {self.owners.shape} for {games} games of {size}x{size}")
+        if (self.others is None) != (self.chances is None):
+            raise ValueError("others and chances are not both there")
+        if self.others is None or self.chances is None:
+            return
+        shapes = self.moves.shape, self.others.shape, self.chances.shape
+        if self.others.shape[:-1] != self.moves.shape or shapes[2] != (*self.moves.shape, shapes[1][-1] + 1):
+            raise ValueError("moves {}, others {} and chances {} do not go together".format(*shapes))
+        if self.others.size and self.others.max() > size**2 + 1:
+            raise ValueError(f"one of the others is {self.others.max()}, beyond {size**2 + 1}")
 
 
 def records_from_shards(paths: Sequence[Path]) -> GameRecords:
@@ -108,21 +128,23 @@ def records_from_shards(paths: Sequence[Path]) -> GameRecords:
     """
     parts = [_read_shard(path) for path in paths]
     for path, part in zip(paths, parts, strict=True):
-        if part[0].shape[1] != parts[0][0].shape[1]:
+        if part.moves.shape[1] != parts[0].moves.shape[1]:
             raise UserError(
-                f"{path} has room for {part[0].shape[1]} plies, {paths[0]} for {parts[0][0].shape[1]}: "
+                f"{path} has room for {part.moves.shape[1]} plies, {paths[0]} for {parts[0].moves.shape[1]}: "
                 "merge shards of one self-play run"
             )
-    return GameRecords(9, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+    fields = [*FIELDS[1:], *(OPTIONAL[1:] if all(part.others is not None for part in parts) else ())]
+    return GameRecords(9, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
 
 
-def _read_shard(path: Path) -> tuple[np.ndarray, ...]:
-    """A shard's moves, replies, lengths, komi and results, as `GameRecords` has them."""
+def _read_shard(path: Path) -> GameRecords:
+    """A shard's games, with the teacher's other moves if it has them."""
     if not path.is_file():
         raise UserError(f"no shard at {path}: give the path of an existing .npz file")
     try:
         with np.load(path, allow_pickle=False) as file:
             moves, replies, lengths, komi, result = (file[name] for name in SHARD_FIELDS)
+            known = [file[name] for name in SHARD_CHANCES if name in file.files]
         games = moves.shape[:1]
         if moves.ndim != 2 or replies.shape != moves.shape or any(x.shape != games for x in (lengths, komi, result)):
             raise ValueError("its fields are not as long as each other")
@@ -133,10 +155,25 @@ def _read_shard(path: Path) -> tuple[np.ndarray, ...]:
         if not all(x.min() >= 0 and x.max() <= 81 for x in (moves, replies)):
             raise ValueError("a move is outside 0 to 81")
         kinds = (np.uint8, np.uint8, np.uint8, np.float32, np.int8)
-        return tuple(x.astype(kind) for x, kind in zip((moves, replies, lengths, komi, result), kinds, strict=True))
+        told = [x.astype(kind) for x, kind in zip((moves, replies, lengths, komi, result), kinds, strict=True)]
+        records = GameRecords(9, *told)
+        if len(known) == len(SHARD_CHANCES):
+            others, chances = _chances(known[0], known[1], known[2], past)
+            records = replace(records, others=others, chances=chances)
+        records.check()
+        return records
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is no readable self-play shard of 9x9 games ({reason}): leave it out") from error
+
+
+def _chances(others: np.ndarray, first: np.ndarray, rest: np.ndarray, past: np.ndarray) -> tuple[np.ndarray, ...]:
+    """A shard's other moves and all chances (two arrays), as `GameRecords` has them; past: bool (G, T), behind the games' ends."""
+    if others.ndim != 3 or rest.shape != others.shape or not others.shape[:2] == first.shape == past.shape:
+        raise ValueError("the chances do not fit the moves")
+    nothing = past[..., None] | (others > 81)
+    chances = np.concatenate([np.where(past, 0, first)[..., None], np.where(nothing, 0, rest)], -1)
+    return np.where(nothing, 82, others).astype(np.uint8), chances.astype(np.uint8)
 
 
 def records_from_sgf(folder: Path, size: int) -> GameRecords:

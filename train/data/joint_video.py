@@ -105,6 +105,9 @@ class JointClips:
 
         return torch.cat([part.instructions(device) for part in self.parts])
 
+    def alternatives(self, device: torch.device | None = None) -> None:
+        """As `CanvasClips.alternatives`."""
+
 
 class JointVideo:
     """Clips from one split of all worlds. Every sampling method is a pure function of the generator it is given."""

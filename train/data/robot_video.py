@@ -89,6 +89,9 @@ class CanvasClips:
 
         return torch.from_numpy(self.sentences(self.clips.sentences)).to(device)
 
+    def alternatives(self, device: torch.device | None = None) -> None:
+        """Nobody knows what else might have happened."""
+
 
 class RobotVideo:
     """Clips from one split. Every sampling method is a pure function of the generator it is given."""

@@ -44,6 +44,13 @@ class Clips(Protocol):
         """Embedded sentences, float32 (B, D), where the videos have some."""
         ...
 
+    def alternatives(self, device: torch.device | None = None) -> tuple[Tensor, Tensor] | None:
+        """What else might have come instead of the last frame, uint8 (B, A, H, W, 3), where it is known.
+
+        And how likely it and each of these are, float32 (B, 1 + A), summing to 1.
+        """
+        ...
+
 
 class Video(Protocol):
     """Clips out of one split. Every method is a pure function of the generator it is given."""

@@ -106,6 +106,23 @@ def test_a_share_of_frames_changes_no_code_loss() -> None:
     torch.testing.assert_close(part, whole)
 
 
+@pytest.mark.parametrize("name", ["spatial-parallel", "two-codes"])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_other_codes_are_weighed_by_their_chances(name: str, steps: int) -> None:
+    """The loss is the mean of those under each of the last change's codes."""
+    config = CONFIGS[name]
+    model = transformer(config)
+    ids, codes, told = clip(config, steps, batch=4)
+    others = (codes[:, -1:] + torch.tensor([1, 2])[:, None]) % config.code_size  # (B, 2, K)
+    chances = torch.tensor([0.6, 0.3, 0.1]).expand(4, -1)
+
+    def loss(codes: torch.Tensor, **more: torch.Tensor) -> torch.Tensor:
+        return model(ids[:, :-1], codes, ids[:1, -1], told, **more)[1]["code_loss"]
+
+    each = [loss(torch.cat([codes[:, :-1], last[:, None]], 1)) for last in (codes[:, -1], *others.unbind(1))]
+    torch.testing.assert_close(loss(codes, others=(others, chances)), (torch.stack(each) * chances[0]).sum())
+
+
 def test_an_instruction_is_asked_for_and_heard() -> None:
     config = CONFIGS["instruction"]
     model = transformer(config)

@@ -168,7 +168,7 @@ def _read_shard(path: Path) -> GameRecords:
 
 
 def _chances(others: np.ndarray, first: np.ndarray, rest: np.ndarray, past: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A shard's other moves and all chances (two arrays), as `GameRecords` has them; past: bool (G, T), behind the games' ends."""
+    """A shard's `others` and `chances` as `GameRecords` has them; past: bool (G, T), behind the games' ends."""
     if others.ndim != 3 or rest.shape != others.shape or not others.shape[:2] == first.shape == past.shape:
         raise ValueError("the chances do not fit the moves")
     nothing = past[..., None] | (others > 81)

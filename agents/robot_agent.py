@@ -42,7 +42,8 @@ _HEAD = "inverse_dynamics."  # and the heads, one for each world
 class RobotModel(nn.Module):
     """All networks of a robot agent in one world, the canvas it looks at there and the sentences it knows.
 
-    Frames are uint8 (B, H, W, 3), canvases of `canvas.frame_shape`; instructions float32 (B, D).
+    Frames are uint8 (B, H, W, 3), canvases of `canvas.frame_shape`; instructions float32 (B, D). replan: how many of
+    the planned actions it had best carry out before it looks again; None: all.
     """
 
     def __init__(
@@ -51,8 +52,12 @@ class RobotModel(nn.Module):
         head: InverseMotion,
         canvas: CameraCanvas,
         sentences: KnownSentences,
+        replan: int | None = None,
     ) -> None:
         super().__init__()
+        if replan is not None and not 1 <= replan <= head.config.steps:
+            raise ValueError(f"replan {replan} of {head.config.steps} actions")
+        self.replan = replan
         self.world, self.inverse_dynamics, self.canvas, self.sentences = world, head, canvas, sentences
 
     @property
@@ -124,7 +129,7 @@ class RobotAgent:
     Args:
         model: the networks.
         temperature: 0 takes the likeliest codes; 1 samples them.
-        replan: actions carried out between two looks, at most `model.steps`; None: all of them.
+        replan: actions carried out between two looks, at most `model.steps`; None: as many as the model says.
         seed: of the sampling.
     """
 
@@ -136,7 +141,7 @@ class RobotAgent:
         if replan is not None and not 1 <= replan <= model.steps:
             raise UserError(f"replan is {replan}: this agent plans {model.steps} actions, so give 1 to {model.steps}")
         self.model, self.sampler = model.eval(), Sampler(temperature=temperature)
-        self.replan = replan or model.steps
+        self.replan = replan or model.replan or model.steps
         self._seed = seed
         self.reset("wait")
 
@@ -223,11 +228,11 @@ def load_robot_model(folder: str | Path, world: str) -> RobotModel:
         sentences = KnownSentences(told["encoder"], known)
         if canvas.frame_shape != tokenizer.config.frame_shape:
             raise ValueError(f"frames of {canvas.frame_shape} px for a tokenizer of {tokenizer.config.frame_shape} px")
+        model = RobotModel(VideoWorld(tokenizer, transformer, dynamics), head, canvas, sentences, part.get("replan"))
     except (KeyError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise CheckpointError(
             f"{folder}/config.yaml does not describe a robot agent ({error}): copy the checkpoint anew"
         ) from error
-    model = RobotModel(VideoWorld(tokenizer, transformer, dynamics), head, canvas, sentences)
     load_into(model, tensors, source=folder)
     return model.eval().requires_grad_(False)
 
@@ -255,6 +260,7 @@ def save_robot_model(
             name: {
                 "frames": as_values(model.canvas),
                 "inverse_dynamics": as_values(model.inverse_dynamics.config),
+                **({} if model.replan is None else {"replan": model.replan}),
             }
             for name, model in models.items()
         },

@@ -238,7 +238,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             help=f"of a robot agent (default: assets/checkpoints/{module.CHECKPOINT})")  # fmt: skip
         add("--steps", type=int, default=module.STEPS, help="actions for each task (default: %(default)s)")
         add("--temperature", type=float, default=0.0, help="0 takes the likeliest codes (default), 1 samples them")
-        add("--replan", type=int, help="actions between two looks (default: all that the agent plans)")
+        add("--replan", type=int, help="actions between two looks (default: the agent's own)")
         add("--workers", type=int, default=_cores(), help="processes (default: one a core); 0: none but this one")
         add("--seed", type=int, default=0, help="of starts that are drawn, of sentences and sampling")
         add("--video", type=Path, metavar="DIR", help="film some episodes into this folder")

@@ -231,7 +231,7 @@ def _robot_parser(mode: str, what: str, *, task: str, hz: int, package: str) -> 
         "--temperature", type=temperature, default=0.0, metavar="T",
         help="0 takes the likeliest codes, 1 draws lots by probability (default: 0)",
     )  # fmt: skip
-    add("--replan", type=whole_number, metavar="K", help="actions between two looks of the agent (default: its plan)")
+    add("--replan", type=whole_number, metavar="K", help="actions between two looks of the agent (default: its own)")
     add("--ui", choices=("auto", "window", "terminal"), default="auto", help="there is a window only")
     return parser
 

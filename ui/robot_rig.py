@@ -232,12 +232,14 @@ class Rig:
         if fresh:
             self.agent.reset(start.instruction, start.seed)
         before = self.agent.thought
+        # It may look at every step; people are shown what it foresees once a plan's length
+        due = fresh or not attempt.looks or attempt.steps - attempt.looks[-1].step >= self.agent.model.steps
         try:
-            action = self.agent.act(attempt.view.pictures, imagine=foresight)
+            action = self.agent.act(attempt.view.pictures, imagine=foresight if due else 0)
         except UserError:
             attempt.actor = ""
             raise
-        if self.agent.thought is not before and self.agent.thought is not None:
+        if due and self.agent.thought is not before and self.agent.thought is not None:
             attempt.looks.append(Look(attempt.steps, self.agent.thought))
         return action
 

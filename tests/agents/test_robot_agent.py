@@ -13,7 +13,7 @@ from agents.robot_agent import RobotAgent, RobotModel, load_robot_model, save_ro
 from agents.videoworld.inverse_dynamics import InverseMotion
 from envs.errors import UserError
 from envs.tabletop.canvas import CameraCanvas
-from tests.robots import tiny_robot, tiny_robot_model
+from tests.robots import STEPS, tiny_robot, tiny_robot_model
 
 
 @pytest.fixture
@@ -47,6 +47,21 @@ def test_it_acts_in_each_world_by_its_cameras(both: tuple[dict[str, RobotModel],
         agent.reset("go left")
         with pytest.raises(UserError, match=f"no picture of the camera '{cameras[0]}'"):
             agent.act({"elsewhere": picture})
+
+
+def test_a_checkpoint_says_how_often_to_look(both: tuple[dict[str, RobotModel], Path]) -> None:
+    """In a world of its own; who asks for something else gets it."""
+    models, folder = both
+    models["calvin"].replan = 2
+    save_robot_model(models, folder)
+    own = [RobotAgent.load(folder, world).replan for world in models]
+    assert own == [2, STEPS] and RobotAgent.load(folder, "calvin", replan=1).replan == 1
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    for wrong in (0, STEPS + 1, "often"):
+        config["worlds"]["calvin"]["replan"] = wrong
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        with pytest.raises(UserError, match="does not describe a robot agent"):
+            load_robot_model(folder, "calvin")
 
 
 def test_a_world_it_does_not_know(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_film_and_its_strip(agent: RobotAgent, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "film.png"]
 
 
-@pytest.mark.parametrize("replan", [2, 3])
+@pytest.mark.parametrize("replan", [1, 2, 3])
 def test_filming_changes_nothing(replan: int, tmp_path: Path) -> None:
     agent = RobotAgent(tiny_robot_model(), temperature=1.0, replan=replan)
     for number, episode in enumerate(ToyBenchmark(count=4, chains=True).episodes()[2:]):

@@ -151,7 +151,7 @@ def test_the_world_stage_sees_frames_and_sentences_and_nothing_else(
         torch.manual_seed(0)
         stage = WorldStage(WorldStageConfig(data=data, inputs=inputs, model=model))
         watched = stage.to_device(stage.batch(3, 0, 0, 1, 8), torch.device("cpu"))
-        assert set(vars(watched)) == {"frames", "instructions"}
+        assert set(vars(watched)) == {"frames", "instructions", "alternatives"} and watched.alternatives is None
         return watched, stage.model(watched)[0].item()
 
     bare = data(tmp_path / "calvin", tmp_path / "rlbench")

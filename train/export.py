@@ -77,7 +77,7 @@ def export_robot_agent(folders: dict[str, Path], target: Path) -> None:
         head, canvas = restore(part, InverseMotionConfig, InverseMotion), frame_spec_of(part)
         require_frames(parts["world"], canvas, f"{part.folder} knows", _SAME)
         assert isinstance(canvas, CameraCanvas)
-        models[world] = RobotModel(networks, head, canvas, sentences)
+        models[world] = RobotModel(networks, head, canvas, sentences, part.config.get("replan"))
     metrics = {stage: _history(folders[stage]) | part.metrics for stage, part in parts.items()}
     for world, part in heads.items():
         name = f"inverse_dynamics.{world}"

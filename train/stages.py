@@ -120,7 +120,7 @@ def _part_config(config: dict[str, Any], stage: str, folder: Path, world: str = 
         try:
             if kind == ROBOT_AGENT and stage == "inverse_dynamics":
                 part = robot_world(config, folder, world)
-                return {"kind": stage, "model": part[stage], "frames": part["frames"]}
+                return {"kind": stage, "model": part[stage], "frames": part["frames"], "replan": part.get("replan")}
             if kind == ROBOT_AGENT:
                 frames = {"canvases": [part["frames"] for part in config["worlds"].values()]}
                 return {"kind": stage, "model": config[stage], "frames": frames}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from agents import sentences
 from agents.robot_agent import RobotAgent
@@ -232,9 +234,15 @@ def test_an_agent_of_one_world_goes_on_to_learn_two(run: Path, rlbench: Path, tm
 
 
 def test_an_agent_of_two_worlds_learns_on(joint: Path, run: Path, rlbench: Path, tmp_path: Path) -> None:
-    """Its world model does; eyes and heads stay."""
+    """Its world model does; eyes, heads and how often it looks stay."""
     words = [word for word in joint_words(tmp_path, run, rlbench) if not word.startswith("experiment")]
-    assert main(["experiment=robots-more", *words, f"start={joint / 'run/agent'}"]) == 0
+    start = tmp_path / "start"
+    shutil.copytree(joint / "run/agent", start)
+    config = yaml.safe_load((start / "config.yaml").read_text())
+    config["worlds"]["calvin"]["replan"] = 1
+    (start / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main(["experiment=robots-more", *words, f"start={start}"]) == 0
+    assert [RobotAgent.load(tmp_path / "run/agent", world).replan for world in ("calvin", "rlbench")] == [1, 2]
     for world in ("calvin", "rlbench"):
         before, after = (RobotAgent.load(folder / "run/agent", world).model for folder in (joint, tmp_path))
         same = {name: torch.equal(a, b) for (name, a), b in zip(

@@ -82,7 +82,14 @@ def export_robot_agent(folders: dict[str, Path], target: Path) -> None:
     for world, part in heads.items():
         name = f"inverse_dynamics.{world}"
         metrics[name] = _history(part.folder, name) | part.metrics
-    save_robot_model(models, target, metrics=metrics, readme=model_card(target.name, ROBOT, metrics))
+    save_robot_model(models, target, metrics=metrics, readme=model_card(target.name, _robot_words(models), metrics))
+
+
+def _robot_words(models: dict[str, RobotModel]) -> str:
+    """What a robot agent is, and how often it looks in each world that it acts in."""
+    looks = {world: model.replan or model.steps for world, model in models.items()}
+    told = ", ".join(f"{'every action' if n == 1 else f'{n} actions'} in {world}" for world, n in looks.items())
+    return f"{ROBOT}\nIt looks anew after {told}, unless told otherwise (`--replan`)."
 
 
 def export_pixellm(folders: dict[str, Path], target: Path) -> None:

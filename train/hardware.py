@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import time
+from functools import cache
 
 import torch
 
@@ -45,6 +46,7 @@ def describe(device: torch.device) -> str:
     return device.type
 
 
+@cache
 def _cpu_flags() -> frozenset[str]:
     return frozenset(_cpu_entry("flags", "features").split())  # none off Linux: the slower, safe answer
 

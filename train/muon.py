@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from train.hardware import native_bf16
+
 _A, _B, _C = 3.4445, -4.7750, 2.0315  # coefficients of the quintic Newton-Schulz step
 _STEPS = 5
 _MOMENTUM = 0.95
@@ -21,7 +23,7 @@ _MOMENTUM = 0.95
 
 def orthogonalize(matrix: Tensor) -> Tensor:
     """A matrix (rows, columns) -> about the nearest one with singular values near 1, in the same dtype."""
-    x = matrix.bfloat16() if matrix.device.type == "cuda" else matrix.float()
+    x = matrix.bfloat16() if native_bf16(matrix.device) else matrix.float()
     wide = x.shape[0] <= x.shape[1]
     x = x if wide else x.T
     x = x / (x.norm() + 1e-7)

@@ -88,9 +88,9 @@ class LatentDynamicsModel(nn.Module):
     def encode(self, clip: Tensor) -> Tensor:
         """Clip (B, H+1, h, w, 3) -> codes (B, H, 1) int64, in float32 under any autocast: codes never depend on it.
 
-        A model of single changes (config.horizon 1) takes a longer clip change by change.
+        A query model of single changes (config.horizon 1) takes a longer clip change by change.
         """
-        if self.config.horizon == 1 and clip.shape[1] > 2:
+        if self.config.readout == "query" and self.config.horizon == 1 and clip.shape[1] > 2:
             pairs = torch.stack([clip[:, :-1], clip[:, 1:]], 2)  # (B, H, 2, h, w, 3)
             return self.encode(pairs.flatten(0, 1)).unflatten(0, pairs.shape[:2])[:, :, 0]
         with full_precision(clip):
@@ -105,4 +105,5 @@ class LatentDynamicsModel(nn.Module):
         height, width = self.config.frame_shape
         if tuple(frames.shape[-3:]) != (height, width, 3):
             raise ValueError(f"frames are {tuple(frames.shape)}, but this model reads (..., {height}, {width}, 3)")
-        return to_float(frames).movedim(-1, -3)
+        # In order in memory: differences with buffers and concatenations take several times as long on a mere view
+        return to_float(frames.movedim(-1, -3).contiguous())

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 def to_float(frames: Tensor) -> Tensor:
     """uint8 frames to float32 in [-1, 1]; float frames pass as they are."""
-    return frames.float() / 127.5 - 1 if frames.dtype == torch.uint8 else frames
+    return frames.float().div_(127.5).sub_(1) if frames.dtype == torch.uint8 else frames
 
 
 def to_uint8(pixels: Tensor) -> Tensor:

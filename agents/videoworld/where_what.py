@@ -77,9 +77,17 @@ class ChangeEncoder(nn.Module):
         self.appearing = Appearing(c.frame_shape, c.frame_shape[0] // c.grid[0])
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.layers(torch.cat([before, after, after - before], dim=1))  # (N, 1 + C, h, w)
+        x = self.layers[1:](self._look(before, after))  # (N, 1 + C, h, w)
         x = x.flatten(2).transpose(1, 2)  # (N, h*w, 1 + C)
         return LEARNED * torch.tanh(x[..., 0]) + PRIOR * self.appearing(before, after), x[..., 1:]
+
+    def _look(self, before: Tensor, after: Tensor) -> Tensor:
+        """The first convolution, of both frames and their difference, without laying these side by side."""
+        first = self.layers[0]
+        assert isinstance(first, nn.Conv2d)
+        old, new, change = first.weight.chunk(3, 1)
+        seen = F.conv2d(before, old - change, stride=first.stride)
+        return seen + F.conv2d(after, new + change, first.bias, first.stride)
 
 
 class PaintBlock(Residual):
@@ -126,7 +134,7 @@ class WhereWhat(nn.Module):
     def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
         """Clip (B, H+1, 3, H, W) -> painted clip of the same shape, codes (B, H, 1)."""
         steps = clip.shape[1] - 1
-        logits, content = self.encoder(clip[:, :-1].flatten(0, 1), clip[:, 1:].flatten(0, 1))
+        logits, content = self.encoder(*_changes(clip))
         place = self._choose(logits)  # (B*H, h*w), one-hot
         vectors, what = self.quantizer(torch.einsum("np,npc->nc", place, content))  # (B*H, levels), (B*H,)
         spots = torch.einsum("np,nc->ncp", place, self.say(vectors)).unflatten(2, self.config.grid)  # (B*H, C, h, w)
@@ -136,7 +144,7 @@ class WhereWhat(nn.Module):
     def read(self, clip: Tensor) -> Tensor:
         """Clip (B, H+1, 3, H, W) -> codes (B, H, 1) int64, without painting."""
         steps = clip.shape[1] - 1
-        logits, content = self.encoder(clip[:, :-1].flatten(0, 1), clip[:, 1:].flatten(0, 1))
+        logits, content = self.encoder(*_changes(clip))
         where = logits.argmax(-1)
         what = self.quantizer(content[torch.arange(len(where), device=where.device), where])[1]
         return (where * self.quantizer.size + what).view(-1, steps, 1)
@@ -164,3 +172,8 @@ class WhereWhat(nn.Module):
         for k in range(spots.shape[1]):
             frames.append(self.painter(frames[-1], spots[:, k]))
         return torch.stack(frames, dim=1)
+
+
+def _changes(clip: Tensor) -> tuple[Tensor, Tensor]:
+    """Clip (B, H+1, 3, H, W) -> frames before and after each change (B*H, 3, H, W), each in order in memory."""
+    return clip[:, :-1].flatten(0, 1).contiguous(), clip[:, 1:].flatten(0, 1).contiguous()

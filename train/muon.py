@@ -21,16 +21,17 @@ _STEPS = 5
 _MOMENTUM = 0.95
 
 
-def orthogonalize(matrix: Tensor) -> Tensor:
-    """A matrix (rows, columns) -> about the nearest one with singular values near 1, in the same dtype."""
-    x = matrix.bfloat16() if native_bf16(matrix.device) else matrix.float()
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.T
-    x = x / (x.norm() + 1e-7)
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Matrices (..., rows, columns) -> about the nearest ones with singular values near 1, in the same dtype."""
+    x = matrices.flatten(0, -3) if matrices.dim() > 2 else matrices[None]
+    x = x.bfloat16() if native_bf16(matrices.device) else x.float()
+    wide = x.shape[1] <= x.shape[2]
+    x = x if wide else x.mT
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_STEPS):
-        gram = x @ x.T
-        x = _A * x + (_B * gram + _C * gram @ gram) @ x
-    return (x if wide else x.T).to(matrix.dtype)
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)
+    return (x if wide else x.mT).reshape(matrices.shape).to(matrices.dtype)
 
 
 class MuonAdamW(Optimizer):
@@ -46,18 +47,26 @@ class MuonAdamW(Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = {}  # matrices of one shape are orthogonalized together
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    (self._muon if group["muon"] else self._adam)(parameter, group)
+                    if group["muon"]:
+                        alike.setdefault(parameter.flatten(1).shape, []).append(parameter)
+                    else:
+                        self._adam(parameter, group)
+            for (rows, columns), parameters in alike.items():
+                directions = orthogonalize(torch.stack([self._momentum(parameter) for parameter in parameters]))
+                for parameter, direction in zip(parameters, directions, strict=True):
+                    parameter.add_(direction.view_as(parameter), alpha=-group["lr"] * max(1.0, rows / columns) ** 0.5)
 
-    def _muon(self, parameter: Tensor, group: dict[str, Any]) -> None:
+    def _momentum(self, parameter: Tensor) -> Tensor:
+        """Nesterov's momentum of a matrix, (rows, columns)."""
         state, gradient = self.state[parameter], parameter.grad
+        assert gradient is not None
         momentum = state.setdefault("momentum", torch.zeros_like(parameter))
         momentum.mul_(_MOMENTUM).add_(gradient)
-        direction = orthogonalize((gradient + _MOMENTUM * momentum).flatten(1))
-        scale = max(1.0, direction.shape[0] / direction.shape[1]) ** 0.5
-        parameter.add_(direction.view_as(parameter), alpha=-group["lr"] * scale)
+        return (gradient + _MOMENTUM * momentum).flatten(1)
 
     def _adam(self, parameter: Tensor, group: dict[str, Any]) -> None:
         state, gradient = self.state[parameter], parameter.grad

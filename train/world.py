@@ -95,8 +95,11 @@ class WorldLearner(nn.Module):
         others = None
         if watched.alternatives is not None and c.codes and self.ahead == 1:
             different, chances = watched.alternatives  # (B, A, h, w, 3), (B, 1 + A)
-            films = [torch.cat([frames[:, :-1], last[:, None]], 1) for last in different.unbind(1)]
-            others = torch.stack([self.dynamics.encode(film)[:, -1] for film in films], 1), chances
+            others = codes[:, None, -1].repeat(1, different.shape[1], 1), chances  # (B, A, K)
+            clip, which = torch.nonzero(chances[:, 1:], as_tuple=True)  # where there is none, nothing is read
+            if len(clip):
+                films = torch.cat([frames[clip, :-1], different[clip, which][:, None]], 1)
+                others[0][clip, which] = self.dynamics.encode(films)[:, -1]
         return self.transformer(ids, codes, last, watched.instructions, end=end, others=others)
 
 

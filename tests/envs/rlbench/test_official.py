@@ -11,26 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import rlbench_signatures
 from envs.errors import UserError
 from envs.rlbench import official_install, official_simulator
 from envs.rlbench.env import RLBenchEnv
 from envs.rlbench.official import LEAD, OfficialWorld, conjugate, times, unit
 from envs.rlbench.world import CLOSED, OPEN, STATES, Command, SimulatorError, World
-from tests.envs.rlbench.fake_rlbench import FAKES, coppeliasim, forget, installed
 
 SIZES = {"front": (12, 16), "wrist": (8, 8)}
 STILL = np.array([0.0, 0, 0, 1])
 SIDEWAYS = np.array([0.0, 0, np.sin(0.1), np.cos(0.1)])  # 0.2 rad about z
 
 Make = Callable[..., OfficialWorld]
-
-
-@pytest.fixture
-def sim(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """The simulator of the stand-ins, which are installed."""
-    with installed(monkeypatch, tmp_path) as module:
-        yield module
 
 
 @pytest.fixture
@@ -406,142 +397,6 @@ def test_the_environment_runs_on_it(sim: Any) -> None:
     assert env.step(env.action_space.sample())[1:4] == (1.0, True, False)
     env.close()
     assert sim.running == 0
-
-
-# Installation
-
-
-def test_a_missing_coppeliasim_is_named(sim: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for value, words in (
-        (None, "COPPELIASIM_ROOT is not set: unpack .* `export COPPELIASIM_ROOT="),
-        ("/nowhere", "COPPELIASIM_ROOT is '/nowhere', which is no folder; run `export"),
-        (str(tmp_path), "where libcoppeliaSim.so is not"),
-        (str(coppeliasim(tmp_path, "CoppeliaSim_Edu_V4_3_0_rev12_Ubuntu22_04")), "is version 4.3.0, but .* need 4.1.0"),
-    ):
-        monkeypatch.delenv("COPPELIASIM_ROOT") if value is None else monkeypatch.setenv("COPPELIASIM_ROOT", value)
-        with pytest.raises(UserError, match=words):
-            OfficialWorld(SIZES)
-        if value is None:
-            monkeypatch.setenv("COPPELIASIM_ROOT", "")
-    renamed = tmp_path / "coppelia"
-    renamed.symlink_to(tmp_path / "CoppeliaSim_Edu_V4_3_0_rev12_Ubuntu22_04")
-    assert official_install.coppeliasim_version(renamed) == "4.3.0"
-    assert official_install.coppeliasim_version(tmp_path / "elsewhere") is None
-
-
-def test_a_missing_display_is_named(sim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DISPLAY")
-    with pytest.raises(UserError, match="DISPLAY is not set: run `xvfb-run -a"):
-        OfficialWorld(SIZES)
-
-
-def test_other_systems_are_named(sim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(official_install.sys, "platform", "darwin")
-    with pytest.raises(UserError, match="runs on Linux only, and this is darwin; choose backend 'builtin'"):
-        OfficialWorld(SIZES)
-
-
-@pytest.mark.parametrize(
-    ("package", "words"),
-    [
-        ("pyrep", "needs PyRep, which is not installed: run `pip install git.*stepjam/PyRep"),
-        ("rlbench", "needs RLBench, which is not installed: run `pip install git.*stepjam/RLBench"),
-    ],
-)
-def test_missing_packages_are_named(sim: Any, monkeypatch: pytest.MonkeyPatch, package: str, words: str) -> None:
-    find = official_install.importlib.util.find_spec
-    monkeypatch.setattr(
-        official_install.importlib.util, "find_spec", lambda name: None if name == package else find(name)
-    )
-    with pytest.raises(UserError, match=words):
-        OfficialWorld(SIZES)
-
-
-def test_packages_of_the_same_name_are_told_apart(sim: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for package, words in (("rlbench", "older than version 1.2.0"), ("pyrep", "another one of that name, from PyPI")):
-        (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").touch()
-        monkeypatch.syspath_prepend(tmp_path)
-        forget()
-        with pytest.raises(UserError, match=words):
-            OfficialWorld(SIZES)
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (
-            ImportError("libcoppeliaSim.so.1: cannot open shared object file: No such file or directory"),
-            "run `export LD_LIBRARY_PATH=.*COPPELIASIM_ROOT` and start Python again",
-        ),
-        (ImportError("_sim_cffi.so: undefined symbol: simAddLog"), "built for another version .*--force-reinstall"),
-        (ModuleNotFoundError("No module named 'pyquaternion'", name="pyquaternion"), "`pip install pyquaternion`"),
-        (ModuleNotFoundError("No module named 'pyrep.x'", name="pyrep.x"), "cannot be imported .*PyRep.git"),
-        (AttributeError("module 'rlbench.utils' has no attribute 'x'"), "another version than the adapter knows"),
-    ],
-)
-def test_imports_that_fail_are_explained(
-    sim: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
-) -> None:
-    def load() -> None:
-        raise error
-
-    monkeypatch.setattr(official_install, "load", load)
-    with pytest.raises(UserError, match=words) as caught:
-        OfficialWorld(SIZES)
-    assert "\n" not in str(caught.value)
-
-
-# Signatures
-
-
-def changed(folder: Path, file: str, old: str, new: str) -> Path:
-    """A copy of the stand-ins in which something is called differently."""
-    for path in FAKES.rglob("*.py"):
-        copy = folder / path.relative_to(FAKES)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        text = path.read_text(encoding="utf-8")
-        if str(path.relative_to(FAKES)) == file:
-            assert old in text
-            text = text.replace(old, new)
-        copy.write_text(text, encoding="utf-8")
-    return folder
-
-
-def test_the_stand_ins_have_what_is_used(capsys: pytest.CaptureFixture[str]) -> None:
-    assert rlbench_signatures.main([str(FAKES), "--pyrep", str(FAKES)]) == 0
-    out = capsys.readouterr().out
-    assert "rlbench 1.2.0: 38 of 38 found" in out and "pyrep 4.1.0.3: 6 of 6 found" in out
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "trouble"),
-    [
-        ("environment.py", "headless=False", "gui=True", "takes no headless"),
-        ("environment.py", 'dataset_root=""', "dataset_root", "wants dataset_root too"),
-        ("task_environment.py", "def step(self, action)", "def step(self, pose)", "argument 1 is pose and not action"),
-        ("task_environment.py", "return self._seen(), float(success),", "return self._seen(),", "returns 2 values"),
-        ("task_environment.py", "def get_observation", "def observe", "no such method"),
-        ("backend/observation.py", "self.gripper_open, ", "self.opened, ", "no such attribute"),
-        ("backend/exceptions.py", "class InvalidActionError", "class BadAction", "not found"),
-        ("action_modes/arm_action_modes.py", "class EndEffectorPoseViaIK", "class PoseViaIK", "not found"),
-        ("action_modes/action_mode.py", "(self, arm_action_mode", "(self, arm", "takes no arm_action_mode"),
-        ("utils.py", "def name_to_task_class(task_file)", "def name_to_task_class()", "takes no task_file"),
-    ],
-)
-def test_what_has_changed_is_found(tmp_path: Path, file: str, old: str, new: str, trouble: str) -> None:
-    source = rlbench_signatures.Source("rlbench", changed(tmp_path, f"rlbench/{file}", old, new))
-    troubles = [finding.trouble for finding in rlbench_signatures.compare(source) if finding.trouble]
-    assert len(troubles) == 1 and troubles[0].startswith(trouble)
-
-
-def test_the_exit_status_of_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        rlbench_signatures.main([str(changed(tmp_path, "rlbench/utils.py", "class InvalidTaskName", "class Unknown"))])
-    assert ended.value.code == 1
-    assert "37 of 38 found" in capsys.readouterr().out
-    assert rlbench_signatures.main([str(tmp_path / "nowhere")]) == 2
-    assert "nowhere holds no source of rlbench" in capsys.readouterr().err
 
 
 # The real package

@@ -20,8 +20,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     q, k, v = q.bfloat16(), k.bfloat16(), v.bfloat16()
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     if mask is not None:
-        shut = torch.finfo(scores.dtype).min
-        scores = scores.masked_fill(~mask, shut) if mask.dtype == torch.bool else scores + mask.to(scores.dtype)
+        if mask.dtype == torch.bool:  # smaller than the scores, which would be copied to be filled
+            mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill(~mask, torch.finfo(scores.dtype).min)
+        scores = scores + mask.to(scores.dtype)
     return scores.softmax(-1) @ v
 
 

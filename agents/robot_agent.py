@@ -77,7 +77,8 @@ class RobotModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Actions float32 (B, steps, 7) to do next, the codes' probabilities (B, K), and if wanted the next frames.
 
-        Without codes the frames come first, and the dynamics model says what moved between them.
+        The probabilities are the model's own, whatever the sampler makes of them. Without codes the frames come first,
+        and the dynamics model says what moved between them; the probabilities are (B, 0) then.
         """
         dynamics, foretold = self.world.dynamics, self.world.config.codes > 0
         assert dynamics is not None and isinstance(dynamics.net, MotionCodes)
@@ -85,16 +86,13 @@ class RobotModel(nn.Module):
             frames[:, None], instructions, sampler=sampler, with_frames=with_frames or not foretold, generator=generator
         )
         following = None if seen.frames is None else seen.frames[:, 0]
+        sure = seen.distribution.gather(-1, seen.codes[:, 0, :, None])[..., 0].exp()
         if foretold:
             codes = seen.codes[:, 0]
         else:
             assert following is not None
             codes = dynamics.encode(torch.stack([frames, following], 1))[:, 0]
-        return (
-            self.inverse_dynamics.actions(dynamics.net.vectors(codes), frames),
-            seen.code_logprobs[:, 0].exp(),
-            following,
-        )
+        return self.inverse_dynamics.actions(dynamics.net.vectors(codes), frames), sure, following
 
     @torch.inference_mode()
     def imagine(self, frames: Tensor, instructions: Tensor | None, changes: int) -> Tensor:
@@ -111,7 +109,7 @@ class RobotThought:
         imagined: uint8 (T, H, W, 3), canvases it expects, each `steps` actions after the one before; may be absent.
         instruction: what it was told to do.
         actions: float32 (steps, 7), the relative actions it chose.
-        confidence: mean probability of the codes it chose, in 0..1.
+        confidence: mean probability that the model gives the codes it chose, in 0..1.
         milliseconds: wall time spent.
     """
 

@@ -29,7 +29,7 @@ class Row:
         solved, episodes: how many of how many.
         share, low, high: of those solved, 0..1, with its 95 % interval (Wilson); share is nan without episodes.
         steps: median number of actions where it was solved; None if it never was.
-        seconds: mean wall time of an episode.
+        seconds: median wall time of an episode; the first of a process is longer, the simulation starts then.
         milliseconds: median of the episodes' median wall times of a decision.
     """
 
@@ -70,7 +70,7 @@ def _row(name: str, attempts: Sequence[_Attempt]) -> Row:
         name, len(solved), len(attempts), len(solved) / len(attempts) if attempts else math.nan,
         *wilson(len(solved), len(attempts)),
         steps=median(solved) if solved else None,
-        seconds=fmean(attempt.seconds for attempt in ran) if ran else None,
+        seconds=median(attempt.seconds for attempt in ran) if ran else None,
         milliseconds=median(attempt.milliseconds or 0.0 for attempt in ran) if ran else None,
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ class Scores:
             for row in part:
                 table.add_row(*_cells(row), *(_figure(theirs.get(row.name), 1) for theirs in published.values()))
             table.add_section()
-        legend = "steps: median where it was solved; s: an episode; ms: a decision"
+        legend = "medians: steps where it was solved; s of an episode; ms of a decision"
         if published:
             legend += f"\n{', '.join(published)}: {benchmark.source}"
         if not self.chains:

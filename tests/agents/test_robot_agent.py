@@ -49,6 +49,18 @@ def test_it_acts_in_each_world_by_its_cameras(both: tuple[dict[str, RobotModel],
             agent.act({"elsewhere": picture})
 
 
+def test_it_is_as_sure_as_the_model(both: tuple[dict[str, RobotModel], Path]) -> None:
+    """Of the likeliest codes too, to which greedy sampling leaves no other."""
+    model = both[0]["calvin"]
+    agent = RobotAgent(model)
+    agent.reset("go left")
+    thought = agent.think(dict.fromkeys(("static", "gripper"), np.full((20, 20, 3), 90, np.uint8)))
+    told = torch.from_numpy(model.sentences(["go left"]))
+    expected = model.world.predict(torch.from_numpy(thought.frame[None])[:, None], told, with_frames=False)
+    likeliest = expected.distribution.exp().amax(-1).mean()
+    assert 0 < thought.confidence < 1 and thought.confidence == pytest.approx(float(likeliest), abs=1e-6)
+
+
 def test_a_checkpoint_says_how_often_to_look(both: tuple[dict[str, RobotModel], Path]) -> None:
     """In a world of its own; who asks for something else gets it."""
     models, folder = both

@@ -83,11 +83,11 @@ def test_kill_in_the_middle_loses_no_finished_episode(robot: str, tmp_path: Path
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert process.stderr is not None
-    seen = [process.stderr.readline() for _ in range(5)]
+    seen = [process.stderr.readline() for _ in range(6)]
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stderr.close()
-    assert seen[4].startswith("5/10000"), seen
+    assert seen[0].startswith("10000 of 10000 episodes to run") and seen[5].startswith("5/10000"), seen
     finished = read_results(Path("out/episodes.jsonl"))
     assert len(finished) >= 5
     with Path("out/episodes.jsonl").open("a") as stream:

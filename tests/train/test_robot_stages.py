@@ -121,7 +121,7 @@ def test_the_agent_acts_and_knows_the_sentences(run: Path, monkeypatch: pytest.M
     thought = agent.thought
     assert thought is not None and thought.imagined is not None
     assert thought.imagined.shape == (2, 32, 48, 3) and thought.actions.shape == (2, 7)
-    assert 0 < thought.confidence <= 1
+    assert 0 < thought.confidence < 1
 
 
 def test_the_same_command_goes_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

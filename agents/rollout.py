@@ -187,7 +187,9 @@ def show(rollout: Rollout) -> None:
     left = len(rollout.episodes) - len(rollout.results)
     if left and not watching.is_terminal:
         at_once = f"{rollout.options.workers} at a time" if rollout.options.workers > 1 else "one by one"
-        print(f"{left} of {len(rollout.episodes)} episodes to run, {at_once}; agent and simulation start", file=sys.stderr)
+        print(
+            f"{left} of {len(rollout.episodes)} episodes to run, {at_once}; agent and simulation start", file=sys.stderr
+        )
     live = Live(get_renderable=table, console=watching, refresh_per_second=1, transient=True)
     with live if watching.is_terminal else nullcontext():
         for result in rollout.run():

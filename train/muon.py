@@ -22,16 +22,15 @@ _MOMENTUM = 0.95
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """Matrices (..., rows, columns) -> about the nearest ones with singular values near 1, in the same dtype."""
-    x = matrices.flatten(0, -3) if matrices.dim() > 2 else matrices[None]
-    x = x.bfloat16() if native_bf16(matrices.device) else x.float()
+    """Matrices (N, rows, columns) -> about the nearest ones with singular values near 1, in the same dtype."""
+    x = matrices.bfloat16() if native_bf16(matrices.device) else matrices.float()
     wide = x.shape[1] <= x.shape[2]
     x = x if wide else x.mT
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(_STEPS):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)
-    return (x if wide else x.mT).reshape(matrices.shape).to(matrices.dtype)
+    return (x if wide else x.mT).to(matrices.dtype)
 
 
 class MuonAdamW(Optimizer):

@@ -95,11 +95,12 @@ class WorldLearner(nn.Module):
         others = None
         if watched.alternatives is not None and c.codes and self.ahead == 1:
             different, chances = watched.alternatives  # (B, A, h, w, 3), (B, 1 + A)
-            others = codes[:, None, -1].repeat(1, different.shape[1], 1), chances  # (B, A, K)
-            clip, which = torch.nonzero(chances[:, 1:], as_tuple=True)  # where there is none, nothing is read
+            told = codes[:, None, -1].repeat(1, different.shape[1], 1)  # (B, A, K), of no meaning without a chance
+            clip, which = torch.nonzero(chances[:, 1:], as_tuple=True)
             if len(clip):
                 films = torch.cat([frames[clip, :-1], different[clip, which][:, None]], 1)
-                others[0][clip, which] = self.dynamics.encode(films)[:, -1]
+                told[clip, which] = self.dynamics.encode(films)[:, -1]
+            others = told, chances
         return self.transformer(ids, codes, last, watched.instructions, end=end, others=others)
 
 

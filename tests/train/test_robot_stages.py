@@ -108,6 +108,7 @@ def test_every_stage_measures_itself(run: Path) -> None:
     for stage in measured:
         assert measured[stage] <= set(metrics[stage]) and metrics[stage]["steps"] == 4
     card = (run / "run/agent/README.md").read_text()
+    assert "It looks anew after 2 actions in calvin" in card
     assert "robot arm" in card and all(f"| {stage} | 4 |" in card for stage in measured)
 
 

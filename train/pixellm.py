@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from agents.checkpoint import CheckpointError, as_values, load_config
 from agents.checkpoint_config import PIXELLM
 from agents.pixellm import losses
-from agents.pixellm.batch import Batch, Item, collate
+from agents.pixellm.batch import Batch, Item
 from agents.pixellm.checkpoint import empty_pixellm, load_pixellm, save_pixellm
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.model import PixelLM
@@ -30,7 +30,7 @@ _AT_ONCE = 32  # questions of an evaluation
 
 
 class Question(Protocol):
-    """A question about a frame: see `agents.pixellm.batch.Item` for shapes."""
+    """A question about a frame: see `agents.pixellm.batch.Item` and `cell_labels` for shapes."""
 
     @property
     def image(self) -> np.ndarray: ...
@@ -40,6 +40,8 @@ class Question(Protocol):
     def answer(self) -> str: ...
     @property
     def masks(self) -> np.ndarray: ...
+    @property
+    def labels(self) -> np.ndarray | None: ...
 
 
 class Questions(Protocol):
@@ -51,7 +53,7 @@ class Questions(Protocol):
 
 
 class QuestionsConfig(Protocol):
-    """Settings of a kind of questions."""
+    """Settings of a kind of questions. Its `labels`, if it has some, are how many classes each label of a cell has."""
 
     def questions(self, split: str) -> Questions:
         """Those of a split: train, validation, test."""
@@ -71,6 +73,9 @@ class PixelLMStageConfig:
     # Pieces of the words that are learned from the training questions, and from how many of these
     pieces: int = 2000
     vocabulary_questions: int = 3000
+    # Targets of a step that have their masks learned, those of whole answers, more or less; 0: all of them. Most of a
+    # step's arithmetic is theirs, and the words are what takes long to learn
+    masks: int = 0
     # Held-out questions measured at an evaluation under their true answers, and how many of them are answered freely
     evaluate_questions: int = 500
     answer_questions: int = 100
@@ -81,7 +86,8 @@ class PixelLMStageConfig:
     def __post_init__(self) -> None:
         if not hasattr(self.data, "questions"):
             raise UserError("the stage pixellm learns from questions, and this data has none: give data=ask")
-        for key, least in (("seed", 0), ("pieces", 300), ("vocabulary_questions", 1), ("evaluate_questions", 1)):
+        least_of = {"seed": 0, "pieces": 300, "vocabulary_questions": 1, "evaluate_questions": 1, "masks": 0}
+        for key, least in least_of.items():
             if getattr(self, key) < least:
                 raise UserError(f"stage.{key} is {getattr(self, key)}; choose a whole number of at least {least}")
         if self.ablation:
@@ -106,6 +112,7 @@ class PixelLMStage:
 
     def _model(self, settings: PixelLMConfig) -> PixelLM:
         config = self.config
+        settings = replace(settings, labels=tuple(getattr(config.data, "labels", ())))
         if config.inputs.pixellm is not None:
             return _begun(config.inputs.folder("pixellm"), settings)
         if config.clip:
@@ -120,8 +127,11 @@ class PixelLMStage:
     def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> Batch:
         """`batch_size` questions with their answers and masks."""
         assert isinstance(self.model, PixelLM)
-        asked = self.train.sample(generator(self.config.seed, step, micro, rank), batch_size)
-        return collate([_item(one) for one in asked], self.model.config, self.model.words)
+        rng = generator(self.config.seed, step, micro, rank)
+        asked = self.train.sample(rng, batch_size)
+        labels = [one.labels for one in asked]
+        batch = self.model.collate([_item(one) for one in asked], labels)
+        return batch.thinned(self.config.masks, rng.permutation(batch_size)) if self.config.masks else batch
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:
         """The same on the device."""
@@ -188,18 +198,18 @@ class PixelLMStage:
 
 
 def _begun(folder: Path, settings: PixelLMConfig) -> PixelLM:
-    """A trained model to go on with; UserError unless its settings are these, losses apart."""
+    """A trained model to go on with; UserError unless its settings are these, losses apart. Its labels are its own."""
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
     model = load_pixellm(folder)
-    free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight"}
+    free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight", "label_weight", "labels"}
     for key, value in vars(settings).items():
         if key not in free and getattr(model.config, key) != value:
             raise UserError(
                 f"inputs.pixellm: {folder} has {key}={getattr(model.config, key)} where this run has {value}: "
                 "give the model's own settings"
             )
-    begun = empty_pixellm(settings, model.words)
+    begun = empty_pixellm(replace(settings, labels=model.config.labels), model.words)
     begun.load_state_dict(model.state_dict())
     return begun
 

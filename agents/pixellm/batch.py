@@ -33,6 +33,7 @@ class Batch:
         samples: int64 (M,), which question each target belongs to; ascending.
         starts: int64 (M,), where in `ids` the target's group begins.
         masks: bool (M, S, S).
+        labels: int64 (F, grid, grid, C), classes of the frames' cells, -1 where they are not known; None where none is.
         dropped: how many targets did not fit.
     """
 
@@ -45,6 +46,7 @@ class Batch:
     samples: Tensor
     starts: Tensor
     masks: Tensor
+    labels: Tensor | None = None
     dropped: int = 0
 
     def __len__(self) -> int:
@@ -56,6 +58,18 @@ class Batch:
             name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
         }
         return replace(self, **moved)
+
+    def thinned(self, most: int, order: np.ndarray) -> Batch:
+        """The same with the masks of some answers alone: as many in `order` as it takes to have `most` targets.
+
+        An answer keeps all its targets or none, so what they contest is known. order: a permutation of the questions.
+        """
+        if len(self.samples) <= most:
+            return self
+        counts = torch.bincount(self.samples, minlength=len(self))[torch.from_numpy(order)]
+        chosen = torch.from_numpy(order)[counts.cumsum(0) - counts < most]
+        kept = torch.isin(self.samples, chosen)
+        return replace(self, samples=self.samples[kept], starts=self.starts[kept], masks=self.masks[kept])
 
 
 def fitted(height: int, width: int, side: int) -> tuple[int, int]:
@@ -119,10 +133,28 @@ def masks_of(masks: np.ndarray, size: tuple[int, int], side: int) -> Tensor:
     return F.pad(truth[:, :height, :width], (0, side - width, 0, side - height))
 
 
-def collate(items: Sequence[Item], config: PixelLMConfig, words: Words) -> Batch:
+def cell_labels(labels: np.ndarray, size: tuple[int, int], config: PixelLMConfig) -> Tensor:
+    """Classes of a picture's pixels, int8 (H, W, C) -> those of the frame's cells, int64 (grid, grid, C).
+
+    A cell is what its middle is; -1 beyond the picture, which has `size` (height, width) px on the frame.
+    """
+    found = torch.full((config.grid, config.grid, labels.shape[2]), -1)
+    middles = (np.arange(config.grid) + 0.5) * config.patch
+    rows, columns = (
+        (middles[middles < shown] * pixels / shown).astype(int)
+        for shown, pixels in zip(size, labels.shape, strict=False)
+    )
+    found[: len(rows), : len(columns)] = torch.from_numpy(labels[np.ix_(rows, columns)].astype(np.int64))
+    return found
+
+
+def collate(
+    items: Sequence[Item], config: PixelLMConfig, words: Words, labels: Sequence[np.ndarray | None] = ()
+) -> Batch:
     """A batch of (image, question, answer, masks); questions about the same image, the same object, share its frame.
 
-    Too long a question loses its end; an answer its last targets, whole ones, and what stands behind them.
+    Too long a question loses its end; an answer its last targets, whole ones, and what stands behind them. labels: of
+    each item's picture, as in `cell_labels`, or None; none at all where no item has any.
 
     Raises:
         ValueError: an answer's slots and masks are not as many, or an array is not what it should be.
@@ -159,8 +191,25 @@ def collate(items: Sequence[Item], config: PixelLMConfig, words: Words) -> Batch
         samples=torch.tensor(samples, dtype=torch.long),
         starts=torch.tensor(starts, dtype=torch.long),
         masks=torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool),
+        labels=_labels_of(labels, pictures, sizes, config),
         dropped=dropped,
     )
+
+
+def _labels_of(
+    labels: Sequence[np.ndarray | None], pictures: Tensor, sizes: Tensor, config: PixelLMConfig
+) -> Tensor | None:
+    if not config.labels or all(one is None for one in labels):
+        return None
+    cells = torch.full((len(sizes), config.grid, config.grid, len(config.labels)), -1)
+    for picture, one in zip(pictures.tolist(), labels, strict=True):
+        if one is None:
+            continue
+        if one.shape[2] != len(config.labels):
+            raise ValueError(f"{one.shape[2]} labels for a model that is taught {len(config.labels)}")
+        height, width = sizes[picture].tolist()
+        cells[picture] = cell_labels(one, (height, width), config)
+    return cells
 
 
 def prompt_ids(question: list[int], words: Words) -> list[int]:

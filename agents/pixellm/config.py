@@ -20,7 +20,7 @@ class PixelLMConfig(ModelConfig):
     patch: int = 8  # px; side of a cell of the grid
     vision_width: int = 256
     vision_layers: int = 6
-    vision_heads: int = 8
+    vision_heads: int = 4
     vision_mlp: int = 1024
     stem: str = "conv"  # vit: cells are read by a stack of strided 3x3 convolutions, or by one "patch" convolution
     features: tuple[int, ...] = (6, 4)  # the blocks whose outputs are the feature scales; the first feeds the words too
@@ -28,7 +28,7 @@ class PixelLMConfig(ModelConfig):
     backbone: str = "llama"  # "llama": our own; "hub": LlamaModel of the transformers library
     dim: int = 256
     layers: int = 6
-    heads: int = 8
+    heads: int = 4
     mlp: int = 704
     pool: int = 2  # grid cells along the side of an image token
     pooling: str = "join"  # an image token is all its cells side by side, or their "mean" (published)
@@ -58,6 +58,10 @@ class PixelLMConfig(ModelConfig):
     mask_weight: float = 2.0
     dice_weight: float = 0.5
     score_weight: float = 0.1
+    # Labels of a grid cell that the deepest features are taught to tell, in training alone: how many classes each has.
+    # Which they are is the data's affair
+    labels: tuple[int, ...] = ()
+    label_weight: float = 1.0
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {
@@ -150,6 +154,7 @@ class PixelLMConfig(ModelConfig):
         require(self.decoder_width // 2 % self.decoder_heads == 0,
                 f"half of decoder_width {self.decoder_width} is no multiple of decoder_heads {self.decoder_heads}")  # fmt: skip
         require(self.decoder_layers >= 1, f"decoder_layers must be at least 1, not {self.decoder_layers}")
+        require(all(classes > 1 for classes in self.labels), f"labels {self.labels} must have 2 classes or more each")
         require(self.alpha >= 1, f"alpha is {self.alpha}: choose 1 or more")
         require(self.max_question >= 1, f"max_question must be at least 1, not {self.max_question}")
         require(self.max_answer > self.group, f"max_answer {self.max_answer} has no room for a group of {self.group}")

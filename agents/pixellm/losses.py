@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -67,6 +69,19 @@ def contested_share(logits: Tensor, samples: Tensor, inside: Tensor) -> Tensor:
 def score_loss(scores: Tensor, ious: Tensor) -> Tensor:
     """Squared error of the scores' logits (M,) against the true IoUs (M,)."""
     return F.mse_loss(scores.float().sigmoid(), ious)
+
+
+def label_loss(logits: Tensor, labels: Tensor, classes: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of the cells' labels, and the share of them that are told rightly: means over cells, then labels.
+
+    logits: (N, sum of `classes`). labels: int64 (N, C), -1 where they are not known.
+    """
+    losses, right = [], []
+    for part, label in zip(logits.float().split(list(classes), -1), labels.T, strict=True):
+        count = (label >= 0).sum().clamp(min=1)
+        losses.append(F.cross_entropy(part, label, ignore_index=-1, reduction="sum") / count)
+        right.append((part.argmax(-1) == label).sum() / count)  # never -1, so an unknown one is not right
+    return torch.stack(losses).mean(), torch.stack(right).mean()
 
 
 def text_loss(logits: Tensor, targets: Tensor) -> Tensor:

@@ -73,6 +73,7 @@ class PixelLM(nn.Module):
         self.language = Language(config, words.vocabulary, backbone)
         self.fusion = Fusion(config)
         self.decoder = pixel_decoder(config)
+        self.labels = nn.Linear(config.vision_width, sum(config.labels)) if config.labels else None
 
     # -- pieces ------------------------------------------------------------------------------------------------------
 
@@ -137,14 +138,16 @@ class PixelLM(nn.Module):
         logits = self.language.logits(hidden[:, :-1][learned])  # (N, V), each at the slot before its token
         targets = batch.ids[:, 1:][learned]
         text = losses.text_loss(logits, targets)
+        taught, told = self._labels(seen, batch)
         figures = {"text_loss": text.detach(), "token_exact": (logits.argmax(-1) == targets).float().mean()}
+        figures |= told
         if not len(batch.samples):
             # Data-parallel training wants every weight to have a gradient, be it 0
             idle = [*self.fusion.parameters(), *self.decoder.parameters(), *seen.maps]
             nothing = torch.zeros_like(figures["token_exact"])
             figures |= dict.fromkeys(("mask_loss", "dice_loss", "score_loss", "contested"), nothing)
             figures["iou"] = nothing + 1
-            return c.text_weight * text + sum(weight.sum() for weight in idle) * 0.0, figures
+            return c.text_weight * text + taught + sum(weight.sum() for weight in idle) * 0.0, figures
         states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
         pictures = batch.pictures[batch.samples]  # (M,)
         masks, scores = self.segment(seen, pictures, states)
@@ -155,7 +158,8 @@ class PixelLM(nn.Module):
             dice = losses.dice_loss(masks, batch.masks, picture)
             ious = losses.mask_ious(masks, batch.masks, picture)
             score = losses.score_loss(scores, ious)
-            total = c.text_weight * text + c.mask_weight * refinement + c.dice_weight * dice + c.score_weight * score
+            total = c.text_weight * text + taught
+            total = total + c.mask_weight * refinement + c.dice_weight * dice + c.score_weight * score
         figures |= {
             "mask_loss": refinement.detach(),
             "dice_loss": dice.detach(),
@@ -165,13 +169,24 @@ class PixelLM(nn.Module):
         }
         return total, figures
 
+    def _labels(self, seen: Seen, batch: Batch) -> tuple[Tensor | float, dict[str, Tensor]]:
+        """The weighted loss of the cells' labels, and its figures; 0 for a model that is taught none."""
+        if self.labels is None:
+            return 0.0, {}
+        if batch.labels is None:
+            return sum(weight.sum() for weight in self.labels.parameters()) * 0.0, {}
+        known = (batch.labels >= 0).any(-1)
+        logits = self.labels(seen.maps[0].movedim(1, -1)[known])
+        loss, right = losses.label_loss(logits, batch.labels[known], self.config.labels)
+        return self.config.label_weight * loss, {"label_loss": loss.detach(), "label_exact": right}
+
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """What `forward` gives."""
         return self(batch)
 
-    def collate(self, items: Sequence[Item]) -> Batch:
+    def collate(self, items: Sequence[Item], labels: Sequence[np.ndarray | None] = ()) -> Batch:
         """A batch of (image, question, answer, masks); see `agents.pixellm.batch.collate`."""
-        return collate(items, self.config, self.words)
+        return collate(items, self.config, self.words, labels)
 
     @torch.no_grad()
     def teacher_masks(self, batch: Batch, seen: Seen | None = None) -> tuple[Tensor, Tensor]:

@@ -31,7 +31,8 @@ class ShapeQuestions:
     def sample(self, rng: np.random.Generator, count: int) -> list[SimpleNamespace]:
         made = [shapes(rng, int(rng.integers(4))) for _ in range(count)]
         return [
-            SimpleNamespace(**dict(zip(("image", "question", "answer", "masks"), item, strict=True))) for item in made
+            SimpleNamespace(labels=None, **dict(zip(("image", "question", "answer", "masks"), item, strict=True)))
+            for item in made
         ]
 
 
@@ -112,6 +113,22 @@ def test_words_and_batches_are_functions_of_the_seed() -> None:
     one, two, three = (stage.batch(3, 0, 0, 1, 4) for stage in (first, second, other))
     assert torch.equal(one.ids, two.ids) and torch.equal(one.masks, two.masks)
     assert one.ids.shape != three.ids.shape or not torch.equal(one.ids, three.ids)
+
+
+def test_boards_bring_labels_and_masks_may_be_fewer(tmp_path: Path) -> None:
+    boards = QuestionConfig(go=1, calvin=0, rlbench=0)
+    whole, thin = (PixelLMStage(settings(data=boards, masks=masks)) for masks in (0, 4))
+    everything, some = (stage.batch(0, 0, 0, 1, 12) for stage in (whole, thin))
+    assert everything.labels is not None and everything.labels.shape == (2, 8, 8, len(boards.labels))
+    assert torch.equal(everything.ids, some.ids) and 4 <= len(some.samples) < len(everything.samples)
+    figures = thin.model(some)[1]
+    assert torch.isfinite(figures["label_loss"]) and 0 <= figures["label_exact"] <= 1
+    thin.export(thin.model, tmp_path / "ask", {})
+    going_on = PixelLMStage(settings(inputs=Inputs(pixellm=str(tmp_path / "ask"))))
+    assert going_on.model.config.labels == boards.labels, "shapes have none, and the model keeps its own"
+    going_on.model(going_on.batch(0, 0, 0, 1, 4))
+    with pytest.raises(UserError, match="stage.masks is -1"):
+        settings(masks=-1)
 
 
 def test_ablations_are_settings() -> None:

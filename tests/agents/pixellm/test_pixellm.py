@@ -282,10 +282,12 @@ def many_targets() -> list:
 def test_a_step_teaches_every_weight(changes: dict) -> None:
     torch.manual_seed(0)
     name = changes.pop("ablation", None)
-    config = PixelLMConfig.preset("tiny", max_answer=256, **changes)
+    config = PixelLMConfig.preset("tiny", max_answer=256, labels=(2, 3), **changes)
     config = config.ablated(name) if name else config
     model = PixelLM(config, words_of(config.group))
-    batch = model.collate(many_targets()[::5])
+    asked = many_targets()[::5]
+    labels = np.random.default_rng(0).integers(2, size=(SIDE, SIDE, len(config.labels)))
+    batch = model.collate(asked, [labels] * len(asked))
     assert batch.dropped == 0 and len(batch.samples) == 0 + 5 + 10 + 15 + 20
     loss, figures = model(batch)
     loss.backward()

@@ -13,6 +13,7 @@ from envs.errors import UserError
 from train.data.questions import go_questions, robot_questions
 from train.data.questions.calvin_scenes import PlayTables
 from train.data.questions.go_boards import Board, BoardScenes
+from train.data.questions.go_labels import LABELS
 from train.data.questions.question import Question
 from train.data.questions.rlbench_scenes import Theatres
 from train.data.questions.splits import Draw, scene_random
@@ -72,6 +73,11 @@ class QuestionConfig:
     def shares(self) -> tuple[float, ...]:
         """Of the sources, in their order."""
         return self.go, self.calvin, self.rlbench
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """How many classes each label of a pixel has."""
+        return tuple(LABELS.values())
 
     def questions(self, split: str) -> QuestionSet:
         """The questions of a split."""

@@ -17,6 +17,7 @@ from envs.go.rules import opponent
 from envs.tabletop.canvas import resize
 from train.data.go_games import split_games
 from train.data.go_records import ASSETS, GameRecords
+from train.data.questions.go_labels import LABELS, point_labels
 from train.data.questions.question import SIDE
 from train.data.questions.splits import scene_random
 
@@ -53,12 +54,14 @@ class Board:
 
         In a picture that was made smaller what lies in the middle of a pixel counts.
         """
-        ids = self._stone_ids if stones else self._geometry.point_map
-        mask = np.isin(ids, points)
-        if len(mask) <= SIDE:
-            return mask
-        middles = ((np.arange(SIDE) + 0.5) * len(mask) / SIDE).astype(int)
-        return np.asarray(mask[np.ix_(middles, middles)])
+        return _within(np.isin(self._stone_ids if stones else self._geometry.point_map, points))
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """What each pixel's point is, int8 (H, W, len(LABELS)); -1 beyond the points' squares."""
+        places = _within(self._geometry.point_map)
+        labels = np.concatenate([point_labels(self.facts), np.full((1, len(LABELS)), -1, np.int8)])
+        return labels[np.where(places >= 0, places, -1)]
 
     def name(self, point: int) -> str:
         """A point's name, such as "C3"."""
@@ -67,6 +70,14 @@ class Board:
     @cached_property
     def _stone_ids(self) -> np.ndarray:
         return np.asarray(renderer_for(self._geometry).stone_ids(self.positions)[0])
+
+
+def _within(pixels: np.ndarray) -> np.ndarray:
+    """What belongs to a picture's pixels, (H, W), for the picture made no larger than a frame."""
+    if len(pixels) <= SIDE:
+        return pixels
+    middles = ((np.arange(SIDE) + 0.5) * len(pixels) / SIDE).astype(int)
+    return np.asarray(pixels[np.ix_(middles, middles)])
 
 
 class BoardScenes:

@@ -274,7 +274,7 @@ def finish(board: Board, made: Made, split: str) -> Question:
     masks = [board.mask(points, stones=kind == STONES) for _, (kind, points) in made.targets]
     return Question(
         board.image, made.question, made.answer, stack_masks(masks, board.image.shape),
-        tuple(name for name, _ in made.targets), made.family, "go", split, made.combination,
+        tuple(name for name, _ in made.targets), made.family, "go", split, made.combination, board.labels,
     )  # fmt: skip
 
 

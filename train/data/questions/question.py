@@ -21,7 +21,8 @@ class Question:
     image: uint8 (H, W, 3). answer: every target's phrase is followed by one slot "{seg}". masks: bool (K, H, W), in the
     order of the slots, none of them empty; K is 0 to 20. names: what each target is called in the answer, right before
     its slot. source: where the frame is from. combination: what is asked for together, such as "corner: white/upper
-    left", by which some questions are held out of training; "" where nothing is.
+    left", by which some questions are held out of training; "" where nothing is. labels: int8 (H, W, C), classes that
+    the pixels are of, -1 where that is not known; None where nothing is.
 
     Raises:
         ValueError: slots, names and masks do not go together.
@@ -36,6 +37,7 @@ class Question:
     source: str
     split: str
     combination: str = ""
+    labels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         slots = self.answer.count(SLOT)
@@ -45,6 +47,8 @@ class Question:
             raise ValueError(f"a frame is uint8 (H, W, 3), not {self.image.dtype} {self.image.shape}")
         if self.masks.dtype != np.bool_ or self.masks.shape[1:] != self.image.shape[:2]:
             raise ValueError(f"masks {self.masks.dtype} {self.masks.shape} do not fit a frame {self.image.shape}")
+        if self.labels is not None and self.labels.shape[:2] != self.image.shape[:2]:
+            raise ValueError(f"labels {self.labels.shape} do not fit a frame {self.image.shape}")
         if not self.masks.any((1, 2)).all():
             raise ValueError("a target has an empty mask")
         before = self.answer.split(SLOT)

@@ -13,6 +13,7 @@
       - stage: world
         share: 0.9
         name: world_again             # optional: of the run, where a stage is run more than once; begins with the stage
+        from: world                   # optional: an earlier run of the same stage, to go on from its checkpoint
     export: checkpoints/NAME          # optional: a folder that gets STAGE/ for every stage
     export_with: package.module:function   # optional: called instead, as function({name: checkpoint folder}, folder)
 """
@@ -37,7 +38,7 @@ from train.words import unknown
 
 ROOT = Path(__file__).parents[1]
 _KEYS = ("minutes", "start", "overrides", "stages", "export", "export_with")
-_STAGE_KEYS = ("stage", "name", "share", "overrides")
+_STAGE_KEYS = ("stage", "name", "from", "share", "overrides")
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,13 @@ def load_experiment(name: str, words: Sequence[str], conf: Path = CONF) -> Exper
         name = _name(entry, stage, path)
         folder = out / name
         budget = [] if minutes is None else [f"trainer.minutes={minutes * share / sum(shares):.6g}"]
-        # The same stage, run again, begins anew
+        # The same stage, run again, begins anew, unless it says from what
         inputs = [f"inputs.{step.stage}={step.out / 'checkpoint'}" for step in steps if step.stage != stage]
+        if "from" in entry:
+            earlier = [step for step in steps if (step.stage, step.name) == (stage, entry["from"])]
+            if not earlier:
+                raise UserError(f"{path}: {name} goes on from {entry['from']!r}; name an earlier run of {stage}")
+            inputs.append(f"inputs.{stage}={earlier[0].out / 'checkpoint'}")
         overrides = [*_words(content, path), *budget, *begin, *inputs, *_words(entry, path), *rest]
         if any(step.name == name for step in steps):
             raise UserError(f"{path} names {name} twice; give one of them a name of its own, such as {name}_again")

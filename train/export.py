@@ -207,6 +207,8 @@ def _history(folder: Path, name: str = "") -> dict[str, Any]:
         minutes = round(done["elapsed_seconds"] / 60, 1)
         own = {key: done[key] for key in ("command", "machine") if done.get(key)}
         before = _read(Path(start) / METRICS_FILE).get(name or run["name"], {})
+        if not before and not name and (before := _history(Path(start))):  # a run of the same experiment
+            start = before["start"]
         if before:
             earlier = [*before.get("before", []), {key: before[key] for key in _RUN if key in before}]
             own["before"] = earlier

@@ -21,7 +21,7 @@ from agents.pixellm.checkpoint import empty_pixellm, load_pixellm, save_pixellm
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.model import PixelLM
 from agents.pixellm.vision import inside
-from agents.pixellm.words import train_words
+from agents.pixellm.words import Words, train_words, words_of
 from envs.errors import UserError
 from train.stages import Inputs, generator
 
@@ -70,7 +70,8 @@ class PixelLMStageConfig:
     seed: int = 0
     # One of PixelLMConfig.ABLATIONS, "lisa" for the baseline; empty: none
     ablation: str = ""
-    # Pieces of the words that are learned from the training questions, and from how many of these
+    # Pieces of the words that are learned from the training questions, and from how many of these; a model to go on
+    # with keeps its pieces, and takes note of the words
     pieces: int = 2000
     vocabulary_questions: int = 3000
     # Targets of a step that have their masks learned, those of whole answers, more or less; 0: all of them. Most of a
@@ -113,8 +114,6 @@ class PixelLMStage:
     def _model(self, settings: PixelLMConfig) -> PixelLM:
         config = self.config
         settings = replace(settings, labels=tuple(getattr(config.data, "labels", ())))
-        if config.inputs.pixellm is not None:
-            return _begun(config.inputs.folder("pixellm"), settings)
         if config.clip:
             from agents.pixellm.pretrained import load_pretrained
 
@@ -122,6 +121,8 @@ class PixelLMStage:
         rng = np.random.default_rng([config.seed, _VOCABULARY])
         asked = self.train.sample(rng, config.vocabulary_questions)
         texts = [text for one in asked for text in (one.question, one.answer)]
+        if config.inputs.pixellm is not None:
+            return _begun(config.inputs.folder("pixellm"), settings, words_of(texts))
         return empty_pixellm(settings, train_words(texts, settings.group, pieces=config.pieces))
 
     def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> Batch:
@@ -197,8 +198,11 @@ class PixelLMStage:
         save_pixellm(model, folder, metrics=metrics, data=as_values(self.config.data))
 
 
-def _begun(folder: Path, settings: PixelLMConfig) -> PixelLM:
-    """A trained model to go on with; UserError unless its settings are these, losses apart. Its labels are its own."""
+def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
+    """A trained model to go on with; UserError unless its settings are these, losses apart.
+
+    Its labels are its own. known: words that it learns now.
+    """
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
     model = load_pixellm(folder)
@@ -209,7 +213,8 @@ def _begun(folder: Path, settings: PixelLMConfig) -> PixelLM:
                 f"inputs.pixellm: {folder} has {key}={getattr(model.config, key)} where this run has {value}: "
                 "give the model's own settings"
             )
-    begun = empty_pixellm(replace(settings, labels=model.config.labels), model.words)
+    words = Words.from_json(model.words.to_json(), model.config.group, model.words.known | known)
+    begun = empty_pixellm(replace(settings, labels=model.config.labels), words)
     begun.load_state_dict(model.state_dict())
     return begun
 

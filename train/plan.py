@@ -83,13 +83,18 @@ def _checked(name: str, kind: str, words: Sequence[str], conf: Path) -> Run:
 def _done(run: Run, after: Sequence[Run]) -> str:
     if run.folder.finished(Budget.of(run.trainer)) is not None:
         return f"finished already, see {run.folder.checkpoint}"
-    heirs = [other for other in after if run.kind in BUILDS_ON.get(other.kind, (run.kind,)) and other.folder.has_begun]
+    heirs = [other for other in after if other.folder.has_begun and _learns_from(other, run)]
     if run.folder.is_finished and heirs:
         return (
             f"stays as it is under this larger budget, since {heirs[0].name} has learned from {run.folder.checkpoint}; "
             "resume=false starts over"
         )
     return ""
+
+
+def _learns_from(run: Run, earlier: Run) -> bool:
+    goes_on = run.inputs.get(earlier.kind) == str(earlier.folder.checkpoint)
+    return goes_on or earlier.kind in BUILDS_ON.get(run.kind, (earlier.kind,))
 
 
 def _check_inputs(run: Run, before: Sequence[Run]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch, behind it, is left to whoever loads a model
 
 MOST_LETTERS = 5000  # of a question; a longer one is not even cut into tokens
 _QUOTED = 40  # letters of what is told back
-_WORD = re.compile(r" ?[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+")
 _ASKS = re.compile(
     r"(?:which|where|what|who|whose|how|is|are|was|were|does|do|did|has|have|can|could|would|will|should)\b", re.I
 )
@@ -88,12 +88,8 @@ def put_question(text: str) -> str:
 
 
 def unknown_words(words: Words, text: str) -> list[str]:
-    """The words of a text that the questions and answers of training did not have.
-
-    Ours are byte-level pieces learned from these, and every word that came twice is a piece of its own.
-    """
-    found = (match.group() for match in _WORD.finditer(text))
-    return [word.strip() for word in found if len(words.encode(word)) > 1]
+    """The words of a text that the questions and answers of training did not have."""
+    return [word for word in _WORD.findall(text) if not words.knows(word)]
 
 
 def _judge(question: str, strange: list[str]) -> tuple[str, ...]:

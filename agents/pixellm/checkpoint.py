@@ -29,7 +29,7 @@ def save_pixellm(
 
     details: plain values kept in `config.yaml` beside the model's own, such as the data it was trained on.
     """
-    config = {"kind": PIXELLM, "model": as_values(model.config), **details}
+    config = {"kind": PIXELLM, "model": as_values(model.config), "known": sorted(model.words.known), **details}
     return save_checkpoint(
         folder,
         config,
@@ -55,7 +55,7 @@ def load_pixellm(folder: str | Path) -> PixelLM:
     text = read_text(folder, WORDS_FILE)
     try:
         config = PixelLMConfig(**checkpoint.config["model"])
-        words = Words.from_json(text, config.group)
+        words = Words.from_json(text, config.group, checkpoint.config.get("known", ()))
         model = empty_pixellm(config, words)
     except CheckpointError:
         raise

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SLOT = "{seg}"  # stands in an answer behind the phrase of each target
 MARKERS = ("<pad>", "<image>", "</image>", "<question>", "<answer>", "<end>")
 _SLOTS = re.compile(r" ?\{seg\}")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ class Words:
     Attributes:
         vocabulary: how many ids are words or markers: 0 .. vocabulary - 1.
         codebook: the ids of a target's group, ascending: vocabulary .. vocabulary + group - 1.
+        known: the words of the questions and answers of training, in small letters; empty if nobody has told them.
     """
 
-    def __init__(self, tokenizer: Tokenizer, group: int) -> None:
-        library = _library()
+    def __init__(self, tokenizer: Tokenizer, group: int, known: Iterable[str] = ()) -> None:
+        library, self.known = _library(), frozenset(known)
         # A copy: adding tokens changes the one that was given
         self.tokenizer = library.Tokenizer.from_str(tokenizer.to_str())
         names = [*MARKERS, *seg_names(group)]
@@ -88,7 +90,7 @@ class Words:
         return str(self.tokenizer.to_str())
 
     @classmethod
-    def from_json(cls, text: str, group: int) -> Words:
+    def from_json(cls, text: str, group: int, known: Iterable[str] = ()) -> Words:
         """Words from a tokenizer's JSON, our own or another's; ValueError where it is none."""
         try:
             tokenizer = _library().Tokenizer.from_str(text)
@@ -96,7 +98,7 @@ class Words:
             raise
         except Exception as error:  # the library raises plain Exceptions
             raise ValueError(f"no tokenizer ({error})") from error
-        return cls(tokenizer, group)
+        return cls(tokenizer, group, known)
 
     @classmethod
     def from_file(cls, path: str | Path, group: int) -> Words:
@@ -107,6 +109,15 @@ class Words:
             raise UserError(f"cannot read the tokenizer {path}: {error.strerror or error}; check the path") from error
         except ValueError as error:
             raise UserError(f"{path} holds {error}: give a tokenizer.json of the tokenizers package") from error
+
+    def knows(self, word: str) -> bool:
+        """Whether training had this word; where nobody has told, whether it is a piece of its own.
+
+        Every word that came twice in the texts that pieces were learned from is one, behind a space or not.
+        """
+        if self.known:
+            return word.lower() in self.known
+        return any(len(self.encode(text)) == 1 for text in (word, f" {word}"))
 
     def encode(self, text: str) -> list[int]:
         """Text -> ids, words alone."""
@@ -155,6 +166,11 @@ class Words:
         return [self.decode(piece) for piece in pieces]
 
 
+def words_of(texts: Iterable[str]) -> set[str]:
+    """The words of some texts, letters alone and small ones; slots are no words."""
+    return {word.lower() for text in texts for word in _WORD.findall(_SLOTS.sub("", text))}
+
+
 def train_words(texts: Iterable[str], group: int, *, pieces: int = 2000) -> Words:
     """Words learned from questions and answers: a byte-level BPE of at most `pieces` pieces (256 of them bytes)."""
     library = _library()
@@ -172,5 +188,6 @@ def train_words(texts: Iterable[str], group: int, *, pieces: int = 2000) -> Word
         show_progress=False,
         min_frequency=2,
     )
+    texts = list(texts)
     tokenizer.train_from_iterator((_SLOTS.sub("", text) for text in texts), trainer)
-    return Words(tokenizer, group)
+    return Words(tokenizer, group, words_of(texts))

@@ -118,7 +118,7 @@ def test_mistakes_are_one_sentence(words: list[str], message: str, capsys: pytes
 def test_variants_are_trained_and_measured(tmp_path: Path) -> None:
     words = [
         "model=tiny", "trainer=cpu", "trainer.batch_size=8", "data.calvin=0", "data.rlbench=0",
-        "+stage.vocabulary_questions=40", "+stage.pieces=320", "+model.pixellm.max_answer=60", "--only", "lisa",
+        "stage.vocabulary_questions=40", "+stage.pieces=320", "+model.pixellm.max_answer=60", "--only", "lisa",
     ]  # fmt: skip
     rows = run(tmp_path, "--steps", "3", *words)
     assert set(rows) == {"full", "lisa"} and rows["full"]["steps"] == 3 <= rows["lisa"]["steps"]

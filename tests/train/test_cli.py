@@ -190,6 +190,11 @@ def test_exports_go_through_a_function_where_one_is_named(conf: Path, tmp_path: 
         ("stages: [{stage: first, shares: 1}]", "unknown key 'shares'; did you mean share?"),
         ("stages: [{stage: first, name: eyes}]", "name of first is 'eyes'; begin it with first, as in first_again"),
         ("stages: [{stage: first, name: first/eyes}]", "name of first is 'first/eyes'"),
+        ("stages: [{stage: first, from: first}]", "first goes on from 'first'; name an earlier run of first"),
+        (
+            "stages: [{stage: first}, {stage: second, from: first}]",
+            "second goes on from 'first'; name an earlier run of second",
+        ),
         ("minutes: soon\nstages: [{stage: first}]", "trainer.minutes is 'soon'"),
         ("overrides: fast\nstages: [{stage: first}]", "overrides is 'fast'"),
         ("- first", "where named settings belong"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,6 +127,9 @@ def test_boards_bring_labels_and_masks_may_be_fewer(tmp_path: Path) -> None:
     thin.export(thin.model, tmp_path / "ask", {})
     going_on = PixelLMStage(settings(inputs=Inputs(pixellm=str(tmp_path / "ask"))))
     assert going_on.model.config.labels == boards.labels, "shapes have none, and the model keeps its own"
+    assert {"liberties", "black"} <= thin.model.words.known and "disc" not in thin.model.words.known
+    assert {"liberties", "black", "disc"} <= going_on.model.words.known
+    assert going_on.model.words.to_json() == thin.model.words.to_json()
     going_on.model(going_on.batch(0, 0, 0, 1, 4))
     with pytest.raises(UserError, match="stage.masks is -1"):
         settings(masks=-1)
@@ -147,25 +151,33 @@ def test_the_experiment_trains_goes_on_and_exports(tmp_path: Path, capsys: pytes
     """The one command of the README, on boards alone: with what it was made stands in the card."""
     out, target = tmp_path / "run", tmp_path / "agent"
     words = [
-        "experiment=ask-small", "trainer.minutes=null", "trainer.steps=2", "model=tiny", "trainer=cpu",
-        "trainer.batch_size=4", "trainer.precision=fp32", "data.calvin=0", "data.rlbench=0",
-        "stage.evaluate_questions=4", "stage.answer_questions=1", "+stage.vocabulary_questions=20",
-        "+stage.pieces=300", "+model.pixellm.max_answer=60", f"out={out}", f"export={target}",
+        "trainer.minutes=null", "trainer.steps=2", "model=tiny", "trainer=cpu", "trainer.batch_size=4",
+        "trainer.precision=fp32", "data.calvin=0", "data.rlbench=0", "stage.evaluate_questions=4",
+        "stage.answer_questions=1", "stage.vocabulary_questions=20", "+stage.pieces=300",
+        "+model.pixellm.max_answer=60",
     ]  # fmt: skip
-    assert main(words) == 0
-    assert load_checkpoint(target).metrics["pixellm"]["steps"] == 2
-    again = [word.replace("steps=2", "steps=3") for word in words]
-    assert main(again) == 0 and main(again) == 0
-    assert "finished already" in capsys.readouterr().out
+    small = ["experiment=ask-small", f"out={out}", f"export={target}"]
+    assert main([*small, *words]) == 0
+    told = load_checkpoint(target).metrics["pixellm"]
+    assert (told["steps"], told["before"][0]["steps"], told["start"]) == (2, 2, "nothing")
+    read, mixed = (json.loads((out / name / "run.json").read_text())["stage"] for name in ("pixellm_reads", "pixellm"))
+    assert read["data"]["reading"] > mixed["data"]["reading"]
+    assert mixed["inputs"]["pixellm"] == str(out / "pixellm_reads" / "checkpoint")
+    capsys.readouterr()
+    longer = [word.replace("steps=2", "steps=3") for word in words]
+    assert main([*small, *longer]) == 0
+    assert (
+        "pixellm_reads: stays as it is under this larger budget, since pixellm has learned" in capsys.readouterr().out
+    )
+    assert main([*small, *longer]) == 0 and capsys.readouterr().out.count("finished already") == 1
     told = load_checkpoint(target).metrics["pixellm"]
     assert told["steps"] == 3 and load_config(target)["data"]["calvin"] == 0
     card = (target / "README.md").read_text()
     assert "`python -m train experiment=ask-small" in card and "cpu" in card and "on held-out questions" in card
-    assert f"| pixellm | 3 | {told['minutes']} | 0 | nothing |" in card and "giou" in card
-    going_on = [word for word in again if not word.startswith(("out=", "export="))]
-    more = [*going_on, f"start={target}", f"out={tmp_path / 'more'}", f"export={tmp_path / 'better'}"]
-    assert main(more) == 0
-    assert "| pixellm | 3 + 3 |" in (tmp_path / "better" / "README.md").read_text()
+    assert f"| pixellm | 2 + 3 | {told['before'][0]['minutes']} + {told['minutes']} | 0 | nothing |" in card
+    more = [f"start={target}", f"out={tmp_path / 'more'}", f"export={tmp_path / 'better'}"]
+    assert main(["experiment=ask-more", *more, *words]) == 0
+    assert "| pixellm | 2 + 3 + 2 |" in (tmp_path / "better" / "README.md").read_text()
 
 
 def test_files_of_questions_are_learned_from(tmp_path: Path) -> None:
@@ -176,7 +188,7 @@ def test_files_of_questions_are_learned_from(tmp_path: Path) -> None:
     words = [
         "pixellm", "data=muse", f"data.train={file}", f"data.validation={file}", "model=tiny", "trainer=cpu",
         "trainer.steps=1", "trainer.batch_size=2", "stage.evaluate_questions=2", "stage.answer_questions=1",
-        "+stage.vocabulary_questions=6", "+stage.pieces=300", "+model.pixellm.max_answer=60", f"out={tmp_path / 'run'}",
+        "stage.vocabulary_questions=6", "+stage.pieces=300", "+model.pixellm.max_answer=60", f"out={tmp_path / 'run'}",
     ]  # fmt: skip
     assert main(words) == 0
     assert load_pixellm(tmp_path / "run" / "checkpoint").config.max_answer == 60

@@ -54,10 +54,22 @@ def test_no_group_is_ever_halved(limit: int) -> None:
 
 
 def test_words_survive_their_json() -> None:
-    again = Words.from_json(WORDS.to_json(), 6)
+    again = Words.from_json(WORDS.to_json(), 6, WORDS.known)
+    assert again.known == WORDS.known
     assert again.codebook == WORDS.codebook and again.vocabulary == WORDS.vocabulary
     assert again.encode_answer(ANSWER, 100) == WORDS.encode_answer(ANSWER, 100)
     assert again.encode("[SEG0]") == WORDS.encode("[SEG0]")
+
+
+def test_known_words_are_those_of_the_texts() -> None:
+    words = train_words(["Where is the red LED?", "It is behind the box {seg}, at C3."], 6, pieces=300)
+    assert words.known == {"where", "is", "the", "red", "led", "it", "behind", "box", "at", "c"}
+    assert words.knows("Led") and words.knows("box") and not words.knows("seg") and not words.knows("drawer")
+
+
+def test_where_nobody_told_the_words_a_piece_is_one() -> None:
+    words = Words.from_json(train_words(["the box"] * 3, 6, pieces=300).to_json(), 6)
+    assert words.known == frozenset() and words.knows("the") and words.knows("box") and not words.knows("boxes")
 
 
 def test_another_codebook_does_not_fit_the_json() -> None:

@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from agents.elo import wilson
 from agents.pixellm.answers import Answer
 from train.data.questions import Question
-from train.data.questions.answers import is_right
+from train.data.questions.answers import is_right, is_right_in_any_order
 from train.data.questions.splits import is_held_out
 
 MATCH = 0.5  # IoU from which a mask is its target's
@@ -96,7 +96,8 @@ class Score:
     """How one question was answered.
 
     number: of the question. free: the masks of the generated answer; told: those under the true answer's words. exact:
-    words and slots are the true ones; right: what the words say is (`is_right`). named: pairs of masks and targets that
+    words and slots are the true ones; right: what the words say is (`is_right`). listed: it is, in any
+    order of the targets (`is_right_in_any_order`). named: pairs of masks and targets that
     match and whose phrase is the target's. score_error: sum over pairs of |score - IoU|.
     """
 
@@ -108,6 +109,7 @@ class Score:
     told: Overlap
     exact: bool
     right: bool
+    listed: bool
     named: int
     score_error: float
 
@@ -131,6 +133,7 @@ def score(number: int, question: Question, answer: Answer, told: np.ndarray) -> 
         told=overlap(told, question.masks, in_order=True),
         exact=answer.slotted == question.answer,
         right=is_right(answer.slotted, question.answer, len(answer.targets)),
+        listed=is_right_in_any_order(answer.slotted, question.answer, question.names),
         named=named,
         score_error=error,
     )
@@ -165,6 +168,7 @@ def summary(scores: Sequence[Score], seed: int = 0) -> dict[str, Any]:
         "exact_interval": wilson(exact, n),
         "right": right / n,
         "right_interval": wilson(right, n),
+        "listed": sum(one.listed for one in scores) / n,
         "targets": targets,
         "matched": matched,
         "missed": targets - matched,

@@ -241,10 +241,10 @@ def report(title: str, figures: dict[str, Any], speed: dict[str, Any], flops: di
     show(
         f"the words, and which targets were found; slots {percent(low)} to {percent(high)}",
         [
-            (name, own["exact"], own["right"], *(str(rows[name][key]) for key in counts), own["named"])
+            (name, own["exact"], own["right"], own["listed"], *(str(rows[name][key]) for key in counts), own["named"])
             for name, own in shares.items()
         ],
-        ("answers to", "words", "slots", *counts, "named"),
+        ("answers to", "words", "slots", "in any order", *counts, "named"),
     )
     show(
         "by family, the weakest first",

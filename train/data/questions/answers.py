@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 from envs.errors import UserError
 from envs.go.coords import gtp_to_point
 from envs.rlbench.task import COLOURS
 from train.data.questions.question import SLOT
 
+_Fields = tuple[tuple[str, ...], ...]
 LARGEST = 25  # points a side; a word is a coordinate if such a board has that point
 _WORDS = re.compile(r"[a-z]+(?:-[a-z]+)*\d*|\d+", re.IGNORECASE)
 _KINDS = {
@@ -61,6 +64,29 @@ def is_right(said: str, truth: str, targets: int | None = None) -> bool:
     if slots is not None and slots != truth.count(SLOT):
         return False
     return answer_fields(said) == answer_fields(truth)
+
+
+def is_right_in_any_order(said: str, truth: str, names: Sequence[str]) -> bool:
+    """Whether an answer names the true one's targets, in whatever order, and is right otherwise.
+
+    names: what each target is called in the true answer, right before its slot. An answer with another number of slots
+    is wrong.
+    """
+    own, true = said.split(SLOT), truth.split(SLOT)
+    if len(own) != len(true):
+        return False
+    named: Counter[_Fields] = Counter()
+    for text, told, name in zip(own, true, names, strict=False):
+        before = _as_key(told[: len(told) - len(name) - 1])  # "The white stones are " of "The white stones are C3 "
+        fields = _as_key(text)
+        if any(kind[: len(first)] != first for kind, first in zip(fields, before, strict=True)):
+            return False
+        named[tuple(kind[len(first) :] for kind, first in zip(fields, before, strict=True))] += 1
+    return named == Counter(map(_as_key, names)) and answer_fields(own[-1]) == answer_fields(true[-1])
+
+
+def _as_key(text: str) -> _Fields:
+    return tuple(answer_fields(text).values())
 
 
 def _is_coordinate(word: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from train.data.questions.answers import answer_fields, is_right
+from train.data.questions.answers import answer_fields, is_right, is_right_in_any_order
 
 TRUTH = "The white stones in atari are C3 {seg} and D4 {seg}."
 
@@ -49,3 +49,26 @@ def test_targets_are_counted_where_the_text_has_no_slots() -> None:
     bare = TRUTH.replace(" {seg}", "")
     assert is_right(bare, TRUTH, targets=2) and not is_right(bare, TRUTH, targets=3)
     assert not is_right("There are 2 stones.", "There are 2 stones.", targets=1)
+
+
+@pytest.mark.parametrize("said, right", [
+    (TRUTH, True),
+    ("The white stones in atari are D4 {seg} and C3 {seg}.", True),
+    ("white stones in atari: d4 {seg}, c3 {seg}", True),
+    ("The white stones in atari are D4 {seg} and D4 {seg}.", False),
+    ("The black stones in atari are D4 {seg} and C3 {seg}.", False),
+    ("The white stones in atari are D4 {seg}, C3 {seg} and E5 {seg}.", False),
+    ("The white stones in atari are D4 {seg}.", False),
+    ("The white stones in atari are D4 and C3.", False),
+    ("", False),
+])  # fmt: skip
+def test_targets_in_any_order(said: str, right: bool) -> None:
+    assert is_right_in_any_order(said, TRUTH, ("C3", "D4")) == right
+
+
+def test_in_any_order_colours_stay_with_their_things() -> None:
+    truth, names = "There are the red block {seg} and the blue door {seg}.", ("red block", "blue door")
+    assert is_right_in_any_order("There are the blue door {seg} and the red block {seg}.", truth, names)
+    assert not is_right_in_any_order("There are the red door {seg} and the blue block {seg}.", truth, names)
+    assert is_right_in_any_order("No, it is empty.", "No, it is empty.", ())
+    assert not is_right_in_any_order("Yes, it is empty.", "No, it is empty.", ())

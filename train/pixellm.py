@@ -201,12 +201,14 @@ class PixelLMStage:
 def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
     """A trained model to go on with; UserError unless its settings are these, losses apart.
 
-    Its labels are its own. known: words that it learns now.
+    Its labels and its attention heads, which no weight's shape tells, are its own. known: words that it learns now.
     """
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
     model = load_pixellm(folder)
-    free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight", "label_weight", "labels"}
+    free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight", "label_weight"}
+    own = {name: getattr(model.config, name) for name in ("labels", "heads", "vision_heads")}
+    free |= own.keys()
     for key, value in vars(settings).items():
         if key not in free and getattr(model.config, key) != value:
             raise UserError(
@@ -214,7 +216,7 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
                 "give the model's own settings"
             )
     words = Words.from_json(model.words.to_json(), model.config.group, model.words.known | known)
-    begun = empty_pixellm(replace(settings, labels=model.config.labels), words)
+    begun = empty_pixellm(replace(settings, **own), words)
     begun.load_state_dict(model.state_dict())
     return begun
 

@@ -67,8 +67,11 @@ def contested_share(logits: Tensor, samples: Tensor, inside: Tensor) -> Tensor:
 
 
 def score_loss(scores: Tensor, ious: Tensor) -> Tensor:
-    """Squared error of the scores' logits (M,) against the true IoUs (M,)."""
-    return F.mse_loss(scores.float().sigmoid(), ious)
+    """Binary cross-entropy of the scores' logits (M,) with the true IoUs (M,), which it is least at.
+
+    A squared error has no gradient left for a score that went to 0 while no mask was any good yet.
+    """
+    return F.binary_cross_entropy_with_logits(scores.float(), ious)
 
 
 def label_loss(logits: Tensor, labels: Tensor, classes: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -79,8 +79,10 @@ def test_a_run_makes_a_checkpoint_and_another_goes_on(tmp_path: Path) -> None:
     assert told == told | figures and (told["steps"], told["start"]) == (6, "nothing")
     assert all(tensor.dtype == torch.float16 for tensor in stored.tensors.values()) and load_pixellm(tmp_path / "ask")
 
-    going_on = PixelLMStage(settings(inputs=Inputs(pixellm=str(folder)), model=PixelLMConfig.preset("tiny", alpha=1.0)))
-    assert going_on.model.config.alpha == 1.0
+    other = PixelLMConfig.preset("tiny", alpha=1.0, heads=2, vision_heads=2)
+    going_on = PixelLMStage(settings(inputs=Inputs(pixellm=str(folder)), model=other))
+    now = going_on.model.config
+    assert (now.alpha, now.heads, now.vision_heads) == (1.0, model.config.heads, model.config.vision_heads)
     assert torch.equal(going_on.model.state_dict()["decoder.gamma"], model.state_dict()["decoder.gamma"])
     with pytest.raises(UserError, match="dim=48 where this run has 64"):
         PixelLMStage(settings(inputs=Inputs(pixellm=str(folder)), model=PixelLMConfig.preset("tiny", dim=64)))

@@ -82,3 +82,14 @@ def test_losses_are_float32_whatever_comes_in() -> None:
     weights = losses.refinement_weights(logits, SAMPLES, 2.0)
     assert losses.refinement_loss(logits, masks, weights, INSIDE).dtype == torch.float32
     assert losses.dice_loss(logits, masks, INSIDE).dtype == torch.float32
+
+
+def test_a_score_is_taught_the_iou_also_from_far_away() -> None:
+    """One that went to 0 while no mask was any good comes back when masks get better."""
+    ious = torch.tensor([0.8, 0.3])
+    scores = torch.logit(ious).requires_grad_()
+    losses.score_loss(scores, ious).backward()
+    assert scores.grad is not None and scores.grad.abs().max() < 1e-6
+    lost = torch.tensor([-40.0, 40.0], requires_grad=True)
+    losses.score_loss(lost, ious).backward()
+    torch.testing.assert_close(lost.grad, torch.tensor([-0.8, 0.7]) / 2)

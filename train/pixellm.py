@@ -74,8 +74,8 @@ class PixelLMStageConfig:
     # with keeps its pieces, and takes note of the words
     pieces: int = 2000
     vocabulary_questions: int = 3000
-    # Targets of a step that have their masks learned, those of whole answers, more or less; 0: all of them. Most of a
-    # step's arithmetic is theirs, and the words are what takes long to learn
+    # Targets of a step that have their masks learned, those of whole answers, more or less; 0: all of them. About half
+    # of a step's time is theirs, and the words are what takes long to learn
     masks: int = 0
     # Held-out questions measured at an evaluation under their true answers, and how many of them are answered freely
     evaluate_questions: int = 500
@@ -114,7 +114,7 @@ class PixelLMStage:
     def _model(self, settings: PixelLMConfig) -> PixelLM:
         config = self.config
         settings = replace(settings, labels=tuple(getattr(config.data, "labels", ())))
-        if config.clip:
+        if config.clip and config.inputs.pixellm is None:
             from agents.pixellm.pretrained import load_pretrained
 
             return load_pretrained(settings, clip=config.clip, llama=config.llama)
@@ -201,7 +201,8 @@ class PixelLMStage:
 def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
     """A trained model to go on with; UserError unless its settings are these, losses apart.
 
-    Its labels and its attention heads, which no weight's shape tells, are its own. known: words that it learns now.
+    Its labels and its attention heads, which no weight's shape tells, are its own. known: words that it learns now;
+    they are noted beside those that it has told, and not at all where it has told none.
     """
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
@@ -215,7 +216,7 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
                 f"inputs.pixellm: {folder} has {key}={getattr(model.config, key)} where this run has {value}: "
                 "give the model's own settings"
             )
-    words = Words.from_json(model.words.to_json(), model.config.group, model.words.known | known)
+    words = Words.from_json(model.words.to_json(), model.config.group, model.words.known and model.words.known | known)
     begun = empty_pixellm(replace(settings, **own), words)
     begun.load_state_dict(model.state_dict())
     return begun

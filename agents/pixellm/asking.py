@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agents.pixellm.answers import Answer
 from agents.pixellm.coco import box_of, encode
+from agents.pixellm.words import WORD
 from envs.errors import UserError
 
 if TYPE_CHECKING:  # torch, behind it, is left to whoever loads a model
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # torch, behind it, is left to whoever loads a model
 
 MOST_LETTERS = 5000  # of a question; a longer one is not even cut into tokens
 _QUOTED = 40  # letters of what is told back
-_WORD = re.compile(r"[^\W\d_]+")
 _ASKS = re.compile(
     r"(?:which|where|what|who|whose|how|is|are|was|were|does|do|did|has|have|can|could|would|will|should)\b", re.I
 )
@@ -89,14 +89,14 @@ def put_question(text: str) -> str:
 
 def unknown_words(words: Words, text: str) -> list[str]:
     """The words of a text that the questions and answers of training did not have."""
-    return [word for word in _WORD.findall(text) if not words.knows(word)]
+    return [word for word in WORD.findall(text) if not words.knows(word)]
 
 
 def _judge(question: str, strange: list[str]) -> tuple[str, ...]:
     """What to say about words that are not known; UserError where they are most of them."""
     if not strange:
         return ()
-    known = len(_WORD.findall(question)) - len(strange)
+    known = len(WORD.findall(question)) - len(strange)
     named = ", ".join(repr(word) for word in dict.fromkeys(strange))
     named = named if len(named) <= _QUOTED else named[:_QUOTED].rstrip(" ,'") + " ..."
     if known < len(strange):

@@ -73,7 +73,7 @@ class PixelLM(nn.Module):
         self.language = Language(config, words.vocabulary, backbone)
         self.fusion = Fusion(config)
         self.decoder = pixel_decoder(config)
-        self.labels = nn.Linear(config.vision_width, sum(config.labels)) if config.labels else None
+        self.label_head = nn.Linear(config.vision_width, sum(config.labels)) if config.labels else None
 
     # -- pieces ------------------------------------------------------------------------------------------------------
 
@@ -171,12 +171,12 @@ class PixelLM(nn.Module):
 
     def _labels(self, seen: Seen, batch: Batch) -> tuple[Tensor | float, dict[str, Tensor]]:
         """The weighted loss of the cells' labels, and its figures; 0 for a model that is taught none."""
-        if self.labels is None:
+        if self.label_head is None:
             return 0.0, {}
         if batch.labels is None:
-            return sum(weight.sum() for weight in self.labels.parameters()) * 0.0, {}
+            return sum(weight.sum() for weight in self.label_head.parameters()) * 0.0, {}
         known = (batch.labels >= 0).any(-1)
-        logits = self.labels(seen.maps[0].movedim(1, -1)[known])
+        logits = self.label_head(seen.maps[0].movedim(1, -1)[known])
         loss, right = losses.label_loss(logits, batch.labels[known], self.config.labels)
         return self.config.label_weight * loss, {"label_loss": loss.detach(), "label_exact": right}
 

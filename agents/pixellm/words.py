@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SLOT = "{seg}"  # stands in an answer behind the phrase of each target
 MARKERS = ("<pad>", "<image>", "</image>", "<question>", "<answer>", "<end>")
 _SLOTS = re.compile(r" ?\{seg\}")
-_WORD = re.compile(r"[^\W\d_]+")
+WORD = re.compile(r"[^\W\d_]+")  # letters alone
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Words:
 
 def words_of(texts: Iterable[str]) -> set[str]:
     """The words of some texts, letters alone and small ones; slots are no words."""
-    return {word.lower() for text in texts for word in _WORD.findall(_SLOTS.sub("", text))}
+    return {word.lower() for text in texts for word in WORD.findall(_SLOTS.sub("", text))}
 
 
 def train_words(texts: Iterable[str], group: int, *, pieces: int = 2000) -> Words:

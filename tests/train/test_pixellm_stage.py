@@ -133,6 +133,11 @@ def test_boards_bring_labels_and_masks_may_be_fewer(tmp_path: Path) -> None:
     assert {"liberties", "black", "disc"} <= going_on.model.words.known
     assert going_on.model.words.to_json() == thin.model.words.to_json()
     going_on.model(going_on.batch(0, 0, 0, 1, 4))
+    thin.model.words.known = frozenset()  # as in a checkpoint that tells none
+    thin.export(thin.model, tmp_path / "untold", {})
+    towers = {"clip": "no folder", "llama": "no folder"}  # what a model began with is not asked for again
+    going_on = PixelLMStage(settings(inputs=Inputs(pixellm=str(tmp_path / "untold")), **towers))
+    assert going_on.model.words.known == frozenset()
     with pytest.raises(UserError, match="stage.masks is -1"):
         settings(masks=-1)
 

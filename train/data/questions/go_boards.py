@@ -61,7 +61,7 @@ class Board:
         """What each pixel's point is, int8 (H, W, len(LABELS)); -1 beyond the points' squares."""
         places = _within(self._geometry.point_map)
         labels = np.concatenate([point_labels(self.facts), np.full((1, len(LABELS)), -1, np.int8)])
-        return labels[np.where(places >= 0, places, -1)]
+        return labels[places]  # the last row for -1
 
     def name(self, point: int) -> str:
         """A point's name, such as "C3"."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -201,14 +202,16 @@ class PixelLMStage:
 def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
     """A trained model to go on with; UserError unless its settings are these, losses apart.
 
-    Its labels and its attention heads, which no weight's shape tells, are its own. known: words that it learns now;
-    they are noted beside those that it has told, and not at all where it has told none.
+    Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none.
+    Where these differ from the data's, those that both begin with go on and the others are learned anew. known: words
+    that it learns now; they are noted beside those that it has told, and not at all where it has told none.
     """
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
     model = load_pixellm(folder)
     free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight", "label_weight"}
-    own = {name: getattr(model.config, name) for name in ("labels", "heads", "vision_heads")}
+    own = {name: getattr(model.config, name) for name in ("heads", "vision_heads")}
+    own["labels"] = settings.labels or model.config.labels
     free |= own.keys()
     for key, value in vars(settings).items():
         if key not in free and getattr(model.config, key) != value:
@@ -218,8 +221,22 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
             )
     words = Words.from_json(model.words.to_json(), model.config.group, model.words.known and model.words.known | known)
     begun = empty_pixellm(replace(settings, **own), words)
-    begun.load_state_dict(model.state_dict())
+    weights = model.state_dict()
+    if own["labels"] != model.config.labels:
+        weights |= _label_weights(model, begun)
+    begun.load_state_dict(weights)
     return begun
+
+
+def _label_weights(model: PixelLM, begun: PixelLM) -> dict[str, torch.Tensor]:
+    """The label head of a model that is taught others than before: the rows of the labels that both begin with."""
+    both = zip(model.config.labels, begun.config.labels, strict=False)
+    kept = sum(classes for classes, _ in takewhile(lambda pair: pair[0] == pair[1], both))
+    weights = {name: weight for name, weight in begun.state_dict().items() if name.startswith("label_head.")}
+    for name, weight in weights.items():
+        if kept:
+            weight[:kept] = model.state_dict()[name][:kept]
+    return weights
 
 
 def _item(question: Question) -> Item:

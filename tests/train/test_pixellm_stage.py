@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +119,11 @@ def test_words_and_batches_are_functions_of_the_seed() -> None:
     assert one.ids.shape != three.ids.shape or not torch.equal(one.ids, three.ids)
 
 
+def replace_labels(config: QuestionConfig, labels: tuple[int, ...]) -> Any:
+    """The same questions for a model that is taught other labels."""
+    return SimpleNamespace(questions=config.questions, labels=labels)
+
+
 def test_boards_bring_labels_and_masks_may_be_fewer(tmp_path: Path) -> None:
     boards = QuestionConfig(go=1, calvin=0, rlbench=0)
     whole, thin = (PixelLMStage(settings(data=boards, masks=masks)) for masks in (0, 4))
@@ -133,6 +139,12 @@ def test_boards_bring_labels_and_masks_may_be_fewer(tmp_path: Path) -> None:
     assert {"liberties", "black", "disc"} <= going_on.model.words.known
     assert going_on.model.words.to_json() == thin.model.words.to_json()
     going_on.model(going_on.batch(0, 0, 0, 1, 4))
+    less = replace_labels(boards, (*boards.labels[:2], 7))
+    going_on = PixelLMStage(settings(data=less, inputs=Inputs(pixellm=str(tmp_path / "ask"))))
+    assert going_on.model.config.labels == less.labels, "the data's, where it has some"
+    begun, before = (model.label_head.weight for model in (going_on.model, thin.model))
+    kept = sum(boards.labels[:2])
+    assert torch.equal(begun[:kept], before[:kept]) and not torch.equal(begun[kept:], before[kept : len(begun)])
     thin.model.words.known = frozenset()  # as in a checkpoint that tells none
     thin.export(thin.model, tmp_path / "untold", {})
     towers = {"clip": "no folder", "llama": "no folder"}  # what a model began with is not asked for again

@@ -13,7 +13,7 @@ from envs.errors import UserError
 from train.data.questions import go_questions, robot_questions
 from train.data.questions.calvin_scenes import PlayTables
 from train.data.questions.go_boards import Board, BoardScenes
-from train.data.questions.go_labels import LABELS
+from train.data.questions.labels import LABELS
 from train.data.questions.question import Question
 from train.data.questions.rlbench_scenes import Theatres
 from train.data.questions.splits import Draw, scene_random
@@ -38,8 +38,9 @@ class QuestionConfig:
     go, calvin, rlbench: shares of the sources. several, one: shares of questions with several targets and with one; the
     rest have none. share_9: how many of the boards have 9 points a side, rather than 13 or 19. paper: share of boards
     in the published picture's style. per_frame: questions about one frame, at most; the fixed ones have a frame each.
-    reading: share of the training questions about boards that have points read out one by one: every word of such an
-    answer has to be found on the board, so they teach to look.
+    reading: share of the training questions about boards that are of the reading kinds: points read out one by one,
+    what stands on a point or in a place, what was played last. Every word of such an answer has to be found on the
+    board, so they teach to look.
     """
 
     go: float = 0.5
@@ -187,7 +188,7 @@ class QuestionSet:
         asked: set[str] = set()
         for one in wanted:
             for _ in range(TRIES):
-                made = go_questions.reading(scene, draw) if one == READING else maker.make(scene, draw)
+                made = go_questions.make_reading(scene, draw) if one == READING else maker.make(scene, draw)
                 if made is not None and one in (READING, _class_of(made)) and made.question not in asked:
                     asked.add(made.question)
                     found.append(maker.finish(scene, made))

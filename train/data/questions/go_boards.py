@@ -18,6 +18,7 @@ from envs.tabletop.canvas import resize
 from train.data.go_games import split_games
 from train.data.go_records import ASSETS, GameRecords
 from train.data.questions.go_labels import LABELS, point_labels
+from train.data.questions.labels import with_all_labels
 from train.data.questions.question import SIDE
 from train.data.questions.splits import scene_random
 
@@ -58,10 +59,11 @@ class Board:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """What each pixel's point is, int8 (H, W, len(LABELS)); -1 beyond the points' squares."""
+        """What each pixel's point is, int8 (H, W, labels of all sources); -1 beyond the points' squares."""
         places = _within(self._geometry.point_map)
         labels = np.concatenate([point_labels(self.facts), np.full((1, len(LABELS)), -1, np.int8)])
-        return labels[places]  # the last row for -1
+        shown = labels[places]  # the last row for -1
+        return with_all_labels(dict(zip(LABELS, np.moveaxis(shown, -1, 0), strict=True)))
 
     def name(self, point: int) -> str:
         """A point's name, such as "C3"."""

@@ -12,6 +12,7 @@ from envs.go.rules import EMPTY
 from train.data.questions.go_boards import Board
 from train.data.questions.go_subjects import (
     COLOURS,
+    PLACES,
     POINTS,
     STONES,
     SUBJECTS,
@@ -29,9 +30,12 @@ Chooser = Callable[[Positions], np.ndarray]
 
 def subject(board: Board, draw: Draw) -> Made | None:
     """Show, count, or say whether there are any."""
-    weights = np.array([weight for _, weight in SUBJECTS])
-    made = SUBJECTS[int(draw.rng.choice(len(SUBJECTS), p=weights / weights.sum()))][0](board, draw)
-    return ask(made, draw, "sssssca")
+    return ask(draw.weighted(SUBJECTS)(board, draw), draw, "sssssca")
+
+
+def stones_of_a_place(board: Board, draw: Draw) -> Made | None:
+    """The same of the stones of a row, a column, a corner, an edge or the whole board."""
+    return ask(draw.weighted(PLACES)(board, draw), draw, "sssssca")
 
 
 def at(board: Board, draw: Draw) -> Made:
@@ -263,10 +267,25 @@ FAMILIES: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
 )
 
 
+# Those that are answered by seeing what stands where, and the exercise of reading.
+READING: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
+    (reading, 3),
+    (stones_of_a_place, 6),
+    (at, 3),
+    (is_there, 1),
+    (last_move, 1),
+    (just_played, 1),
+)
+
+
 def make_question(board: Board, draw: Draw) -> Made | None:
     """A question of a family that is drawn; None where this board has nothing to ask so."""
-    weights = np.array([weight for _, weight in FAMILIES])
-    return FAMILIES[int(draw.rng.choice(len(FAMILIES), p=weights / weights.sum()))][0](board, draw)
+    return draw.weighted(FAMILIES)(board, draw)
+
+
+def make_reading(board: Board, draw: Draw) -> Made | None:
+    """One of the reading kinds; None where this board has nothing to ask so."""
+    return draw.weighted(READING)(board, draw)
 
 
 def finish(board: Board, made: Made, split: str) -> Question:

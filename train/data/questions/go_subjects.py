@@ -189,12 +189,15 @@ def liberties_of(board: Board, draw: Draw) -> Subject | None:
 
 
 # Each with how often it is drawn.
-SUBJECTS: tuple[tuple[Callable[[Board, Draw], Subject | None], float], ...] = (
+PLACES: tuple[tuple[Callable[[Board, Draw], Subject | None], float], ...] = (
     (of_colour, 2),
     (in_row, 3),
     (in_column, 3),
     (in_corner, 3),
     (on_edge, 2),
+)
+SUBJECTS: tuple[tuple[Callable[[Board, Draw], Subject | None], float], ...] = (
+    *PLACES,
     (atari_groups, 2),
     (atari_stones, 2),
     (with_liberties, 3),

@@ -202,15 +202,14 @@ FAMILIES: tuple[tuple[Callable[[Tabletop, Draw], Made | None], float], ...] = (
 
 def make_question(top: Tabletop, draw: Draw) -> Made | None:
     """A question of a family that is drawn; None where this table has nothing to ask so."""
-    weights = np.array([weight for _, weight in FAMILIES])
-    return FAMILIES[int(draw.rng.choice(len(FAMILIES), p=weights / weights.sum()))][0](top, draw)
+    return draw.weighted(FAMILIES)(top, draw)
 
 
 def finish(top: Tabletop, made: Made, split: str) -> Question:
     """The question with its frame and masks."""
     return Question(
         top.image, made.question, made.answer, stack_masks([mask for _, mask in made.targets], top.image.shape),
-        tuple(name for name, _ in made.targets), made.family, top.source, split, made.combination,
+        tuple(name for name, _ in made.targets), made.family, top.source, split, made.combination, top.labels,
     )  # fmt: skip
 
 

@@ -67,6 +67,11 @@ class Draw:
         """One of them, each as likely."""
         return options[int(self.rng.integers(len(options)))]
 
+    def weighted(self, options: Sequence[tuple[T, float]]) -> T:
+        """One of them, each as likely as its weight says."""
+        weights = np.array([weight for _, weight in options])
+        return options[int(self.rng.choice(len(options), p=weights / weights.sum()))][0]
+
     def some(self, options: Sequence[T], count: int) -> list[T]:
         """So many different ones."""
         return [options[int(index)] for index in self.rng.permutation(len(options))[:count]]

@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from train.data.questions.labels import thing_labels, with_all_labels
+
 MIN_PIXELS = 16  # px; what shows less than this cannot be asked for
 ASIDE = 8.0  # px between two middles, from which one is to the left of the other
 
@@ -92,6 +94,12 @@ class Tabletop:
     movable_words: tuple[str, str] = ("thing", "things")
     anchors: tuple[str, ...] = ()
     absent: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Which thing each pixel shows, int8 (H, W, labels of all sources)."""
+        masks = {name: seen.mask for name, seen in self.things.items()}
+        return with_all_labels({"thing": thing_labels(masks, self.image.shape[:2])})
 
     def add(self, name: str, mask: np.ndarray, *, must: bool = False) -> None:
         """Add something if enough of it is seen.

@@ -84,16 +84,16 @@ def test_questions_about_a_frame_are_as_many_as_configured() -> None:
         assert max(asked.values()) == per_frame and len(asked) <= 64 / per_frame + 4
 
 
-def test_reading_out_is_for_training_alone() -> None:
-    drawn = {
-        split: QuestionConfig(go=1, calvin=0, rlbench=0, reading=0.5)
-        .questions(split)
-        .sample(np.random.default_rng(2), 90)
-        for split in SPLITS
-    }
-    shares = {split: sum(own.family == "reading" for own in questions) / 90 for split, questions in drawn.items()}
-    assert 0.3 < shares["train"] < 0.7 and shares["validation"] == shares["test"] == 0
-    assert all(not len(own.masks) for own in drawn["train"] if own.family == "reading")
+def test_the_reading_kinds_are_for_training_alone() -> None:
+    kinds = {"reading", "at", "is there", "last move", "just played", "stones", "row", "column", "corner", "edge"}
+    kinds |= {"count", "any"}  # of stones of such places
+    for share, split, least, most in ((1.0, "train", 1.0, 1.0), (0.5, "train", 0.6, 0.95), (1.0, "test", 0.2, 0.7)):
+        config = QuestionConfig(go=1, calvin=0, rlbench=0, reading=share)
+        drawn = config.questions(split).sample(np.random.default_rng(2), 90)
+        found = Counter(own.family for own in drawn)
+        assert least <= sum(found[kind] for kind in kinds) / 90 <= most, (share, split)
+        assert bool(found["reading"]) == (split == "train")
+        assert all(not len(own.masks) for own in drawn if own.family == "reading")
 
 
 def test_splits_share_no_scene() -> None:

@@ -1,0 +1,37 @@
+"""What the pixels of a frame are labelled with: points of boards as go_labels.py says, things on tabletops by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from envs.rlbench.task import COLOURS as BALLS
+from train.data.questions.go_labels import LABELS as GO_LABELS
+
+# Everything that a scene may show, as it is called in answers
+NAMES = (
+    "robot arm", "gripper", "drawer", "drawer handle", "sliding door", "door handle", "button", "switch", "light bulb",
+    "LED", "box", "lid", "microwave", "microwave door", "upper knob", "lower knob", "plate", "fridge", "upper door",
+    "lower door", "upper door handle", "lower door handle", "bottle", "parcel", "laptop", "laptop lid", "screen",
+    "keyboard", "touchpad", "toilet", "toilet seat", "tank", "lamp", "bulb", "foot of the lamp", "chest of drawers",
+    "bottom drawer", "middle drawer", "top drawer", "bottom knob", "middle knob", "top knob", "push button",
+    "button base", "button cap", "red block", "blue block", "pink block", *(f"{colour} ball" for colour in BALLS),
+)  # fmt: skip
+_NUMBERS = {name: number for number, name in enumerate(NAMES, 1)}
+# Each label with its classes; thing: 0 is none of the names
+LABELS = {**GO_LABELS, "thing": 1 + len(NAMES)}
+
+
+def thing_labels(masks: Mapping[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Which thing each pixel shows, int8 (H, W), 0 for none; where masks bool (H, W) meet, that of the smallest."""
+    shown = np.zeros(shape, np.int8)
+    for name in sorted(masks, key=lambda name: -int(masks[name].sum())):
+        shown[masks[name]] = _NUMBERS[name]
+    return shown
+
+
+def with_all_labels(labels: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Labels int8 (H, W) by name -> all of LABELS, int8 (H, W, len(LABELS)); -1 for those that are not given."""
+    unknown = np.full(next(iter(labels.values())).shape, -1, np.int8)
+    return np.stack([labels.get(name, unknown) for name in LABELS], -1)

@@ -202,7 +202,8 @@ class PixelLMStage:
 def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
     """A trained model to go on with; UserError unless its settings are these, losses apart.
 
-    Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none.
+    Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none. A
+    model without looks may get some.
     Where these differ from the data's, those that both begin with go on and the others are learned anew. known: words
     that it learns now; they are noted beside those that it has told, and not at all where it has told none.
     """
@@ -212,7 +213,7 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
     free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight", "label_weight"}
     own = {name: getattr(model.config, name) for name in ("heads", "vision_heads")}
     own["labels"] = settings.labels or model.config.labels
-    free |= own.keys()
+    free |= own.keys() | {"look_weight"} | ({"looks"} if not model.config.looks else set())
     for key, value in vars(settings).items():
         if key not in free and getattr(model.config, key) != value:
             raise UserError(
@@ -221,7 +222,7 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
             )
     words = Words.from_json(model.words.to_json(), model.config.group, model.words.known and model.words.known | known)
     begun = empty_pixellm(replace(settings, **own), words)
-    weights = model.state_dict()
+    weights = begun.state_dict() | model.state_dict()  # looks that it did not have begin by adding nothing
     if own["labels"] != model.config.labels:
         weights |= _label_weights(model, begun)
     begun.load_state_dict(weights)

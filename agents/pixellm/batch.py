@@ -34,6 +34,9 @@ class Batch:
         starts: int64 (M,), where in `ids` the target's group begins.
         masks: bool (M, S, S).
         labels: int64 (F, grid, grid, C), classes of the frames' cells, -1 where they are not known; None where none is.
+        covered: float32 (N, grid * grid), how much of each cell a target covers, 0..1; of all N targets, also of those
+            whose masks are not learned.
+        covering: int64 (N,), which question each of them belongs to; ascending.
         dropped: how many targets did not fit.
     """
 
@@ -46,8 +49,15 @@ class Batch:
     samples: Tensor
     starts: Tensor
     masks: Tensor
+    covered: Tensor
+    covering: Tensor
     labels: Tensor | None = None
     dropped: int = 0
+
+    @property
+    def prompts(self) -> Tensor:
+        """How many tokens stand before each answer, int64 (B,)."""
+        return self.answered.int().argmax(1)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -178,6 +188,7 @@ def collate(
         if kept:
             masks.append(masks_of(truth[:kept], fitted_sizes[number], config.frame_size))
         dropped += encoded.dropped
+    drawn = torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool)
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad)
     lengths = torch.tensor([len(row) for row in rows])
     slots = torch.arange(ids.shape[1])
@@ -190,7 +201,9 @@ def collate(
         answered=(slots >= torch.tensor(spans)[:, None]) & (slots < lengths[:, None]),
         samples=torch.tensor(samples, dtype=torch.long),
         starts=torch.tensor(starts, dtype=torch.long),
-        masks=torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool),
+        masks=drawn,
+        covered=F.avg_pool2d(drawn[:, None].float(), config.patch).flatten(1),
+        covering=torch.tensor(samples, dtype=torch.long),
         labels=_labels_of(labels, pictures, sizes, config),
         dropped=dropped,
     )

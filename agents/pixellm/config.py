@@ -35,6 +35,8 @@ class PixelLMConfig(ModelConfig):
     lora: int = 0  # rank of the adapters on the query and value projections; 0: all weights are trained (hub only)
     lora_alpha: float = 16.0
     lora_dropout: float = 0.05
+    # Blocks behind which words look at the cells that their question is about (see looking.py); none in hub models
+    looks: tuple[int, ...] = ()
     max_question: int = 96  # tokens
     max_answer: int = 320  # tokens; in training, targets beyond are dropped whole
     # Codebook
@@ -58,6 +60,7 @@ class PixelLMConfig(ModelConfig):
     mask_weight: float = 2.0
     dice_weight: float = 0.5
     score_weight: float = 0.1
+    look_weight: float = 0.5
     # Labels of a grid cell that the deepest features are taught to tell, in training alone: how many classes each has.
     # Which they are is the data's affair
     labels: tuple[int, ...] = ()
@@ -66,10 +69,10 @@ class PixelLMConfig(ModelConfig):
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {
             "frame_size": 32, "vision_width": 48, "vision_layers": 3, "vision_heads": 4, "vision_mlp": 96, "features": (3, 2),
-            "patch": 4, "dim": 48, "layers": 2, "heads": 4, "mlp": 96, "max_question": 32, "max_answer": 192,
+            "patch": 4, "dim": 48, "layers": 2, "heads": 4, "mlp": 96, "looks": (1,), "max_question": 32, "max_answer": 192,
             "projector": 32, "decoder_width": 32, "decoder_mlp": 64,
         },
-        "small": {},
+        "small": {"looks": (3, 4)},
         "paper": {
             "frame_size": 448, "tower": "clip", "patch": 14, "vision_width": 1024, "vision_layers": 24, "vision_heads": 16,
             "vision_mlp": 4096, "features": (23, 14), "backbone": "hub", "dim": 4096, "layers": 32, "heads": 32, "mlp": 11008,
@@ -84,6 +87,7 @@ class PixelLMConfig(ModelConfig):
         "no-fusion": {"fusion": "mean"},
         "alpha-1": {"alpha": 1.0},
         "plain-decoder": {"decoder": "plain"},
+        "no-looks": {"looks": ()},
         "lisa": {"scales": 1, "tokens": 1, "growth": 4, "alpha": 1.0},
     }
 
@@ -158,6 +162,9 @@ class PixelLMConfig(ModelConfig):
         require(self.alpha >= 1, f"alpha is {self.alpha}: choose 1 or more")
         require(self.max_question >= 1, f"max_question must be at least 1, not {self.max_question}")
         require(self.max_answer > self.group, f"max_answer {self.max_answer} has no room for a group of {self.group}")
+        require(all(0 < block <= self.layers for block in self.looks) and len(set(self.looks)) == len(self.looks),
+                f"looks {self.looks} must be among the blocks 1 to {self.layers}, each once")  # fmt: skip
+        require(not self.looks or self.backbone == "llama", "a hub language model has no looks: set looks=[]")
         require(
             self.lora == 0 or self.backbone == "hub", "lora adapts a hub language model: set backbone=hub or lora=0"
         )

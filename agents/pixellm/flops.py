@@ -48,14 +48,15 @@ def query_flops(model: PixelLM, *, targets: int = 1, question: int = 12, words: 
     prompt = len(prompt_ids([0] * question, model.words))
     with FlopCounterMode(display=False) as reading:
         x, present = model.embed(seen, torch.zeros(1, prompt, dtype=torch.long, device="meta"))
-        _, cache = model.language(x, present)
+        asking = torch.arange(x.shape[1], device="meta")[None] >= x.shape[1] - prompt
+        _, memory = model.language(x, present, sight=model.sight(seen), words=asking)
 
     def step(count: int) -> int:
         """Of feeding `count` tokens and choosing the next one."""
         with FlopCounterMode(display=False) as counter:
             ids = torch.zeros(1, count, dtype=torch.long, device="meta")
             grown = torch.cat([present, present.new_ones(1, count)], 1)
-            hidden, _ = model.language(model.language.embed(ids), grown, copy.deepcopy(cache))
+            hidden, _ = model.language(model.language.embed(ids), grown, copy.deepcopy(memory), ids=ids)
             model.language.logits(hidden[:, -1])
         return int(counter.get_total_flops())
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.pixellm.codebook import Codebook
 from agents.pixellm.config import PixelLMConfig
+from agents.pixellm.looking import Looking, Sight
 from agents.videoworld.llama import Llama
 
 
@@ -75,6 +77,32 @@ def side_by_side(held: Tensor, pictures: Tensor, present: Tensor) -> Layout:
     return Layout(places, owners, positions)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What going on with answers needs: the net's own cache and, for a model with looks, what there is to look at.
+
+    sight: the cells of each question's frame. asked, told: (B, 1, n), as for `Looking`.
+    """
+
+    net: Any
+    sight: Sight | None = None
+    asked: Tensor | None = None
+    told: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """Whole questions as they were read.
+
+    hidden: states (B, T, dim). asked: logits (B, n) of the cells that each question asks for; named: (N, n), of those
+    that each target of its answer is; both None for a model without looks.
+    """
+
+    hidden: Tensor
+    asked: Tensor | None = None
+    named: Tensor | None = None
+
+
 class Language(nn.Module):
     """A causal language model over words and the codebook's tokens.
 
@@ -88,35 +116,107 @@ class Language(nn.Module):
         self.embedding = nn.Embedding(vocabulary, c.dim)
         self.codebook = Codebook(c.scales, c.tokens, c.dim)
         self.net = Llama(c.dim, c.layers, c.heads, c.mlp) if net is None else net
+        self.looking = Looking(c) if c.looks else None
         self.head = nn.Linear(c.dim, vocabulary, bias=False)
         for table in (self.embedding, self.head):
             nn.init.normal_(table.weight, std=0.02)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Ids (...) -> (..., dim)."""
-        return torch.nn.functional.embedding(ids, torch.cat([self.embedding.weight, self.codebook.inputs]))
+        return F.embedding(ids, torch.cat([self.embedding.weight, self.codebook.inputs]))
 
-    def forward(self, x: Tensor, present: Tensor, cache: Any = None) -> tuple[Tensor, Any]:
-        """Hidden states of the slots of x (B, n, dim), which follow those in `cache`, and the cache grown by them.
+    def forward(
+        self,
+        x: Tensor,
+        present: Tensor,
+        memory: Memory | None = None,
+        *,
+        sight: Sight | None = None,
+        words: Tensor | None = None,
+        ids: Tensor | None = None,
+    ) -> tuple[Tensor, Memory]:
+        """Hidden states of the slots of x (B, n, dim), which follow those in `memory`, and the memory grown by them.
 
-        present: bool (B, L), of all slots so far, those of x included.
+        present: bool (B, L), of all slots so far, those of x included. The rest is for a model with looks. sight,
+        words: along with the questions, which end in the last slot: each one's cells, and bool (B, n), which slots are
+        a question's. ids: int64 (B, n), what x was made from, along with answers.
         """
-        hidden, cache = self.net(x, causal_mask(present, x.shape[1]), cache)
-        return hidden, cache
+        mask = causal_mask(present, x.shape[1])
+        if self.looking is None:
+            hidden, cache = self.net(x, mask, memory.net if memory else None)
+            return hidden, Memory(cache)
+        looking = self.looking
+        seen, asked, told = (memory.sight, memory.asked, memory.told) if memory else (sight, None, None)
+        assert seen is not None
 
-    def together(self, prefix: Tensor, present: Tensor, ids: Tensor, held: Tensor, pictures: Tensor) -> Tensor:
-        """Hidden states (B, T, dim) of whole questions about F frames, all at once.
+        def between(number: int, x: Tensor) -> Tensor:
+            nonlocal asked, told
+            if number not in looking.blocks:
+                return x
+            place = looking.blocks.index(number)
+            if asked is None or told is None:
+                asked = looking.ask(x[:, -1], seen.specs)[:, None]
+                told = torch.zeros_like(asked)
+            if place == 0 and ids is not None:
+                named = F.softplus(looking.locate(x, seen.specs[:, None])) * (ids == self.vocabulary)[..., None]
+                told = told[:, -1:] + named.cumsum(1)
+            added = looking(place, x, seen, asked, told)
+            return x + (added if words is None else added * words[..., None])
+
+        hidden, cache = self.net(x, mask, memory.net if memory else None, None, between)
+        return hidden, Memory(cache, seen, asked, None if told is None else told[:, -1:])
+
+    def together(
+        self,
+        prefix: Tensor,
+        present: Tensor,
+        ids: Tensor,
+        held: Tensor,
+        pictures: Tensor,
+        *,
+        sight: Sight | None = None,
+        prompts: Tensor | None = None,
+    ) -> Read:
+        """Whole questions about F frames with their answers, all at once.
 
         prefix: (F, P, dim), what the frames' sequences begin with; the rest as for `side_by_side`. States of padding
-        are of no meaning.
+        are of no meaning. sight, prompts: for a model with looks, the frames' cells, and int64 (B,), of how many tokens
+        each question is, before its answer.
         """
         layout = side_by_side(held, pictures, present)
-        words = self.embed(ids)
-        x = words.new_zeros(*layout.owners.shape, words.shape[-1])
+        embedded = self.embed(ids)
+        x = embedded.new_zeros(*layout.owners.shape, embedded.shape[-1])
         x[:, : prefix.shape[1]] = prefix.to(x.dtype)
-        x[pictures[:, None].expand_as(held)[held], layout.places[held]] = words[held]
-        hidden, _ = self.net(x, layout.mask, None, layout.positions)
-        return hidden[pictures[:, None], layout.places.clamp(max=x.shape[1] - 1)]
+        x[pictures[:, None].expand_as(held)[held], layout.places[held]] = embedded[held]
+        asked: Tensor | None = None
+        named: Tensor | None = None
+        if self.looking is None:
+            hidden, _ = self.net(x, layout.mask, None, layout.positions)
+        else:
+            assert sight is not None and prompts is not None
+            looking, seen, start = self.looking, sight, prefix.shape[1]
+            ends = layout.places.gather(1, prompts[:, None] - 1)[:, 0]
+            whose, groups = (ids == self.vocabulary).nonzero().unbind(1)  # of the N targets
+            begun = layout.places[whose, groups]
+            owners = layout.owners[:, start:]  # of slots that are no frame's
+            steps = torch.arange(start, start + owners.shape[1], device=ids.device)
+            own = F.one_hot(owners.clamp(min=0), len(ids))
+            behind = (owners[..., None] == whose) & (steps[:, None] >= begun)  # (F, L - P, N)
+
+            def between(number: int, x: Tensor) -> Tensor:
+                nonlocal asked, named
+                if number not in looking.blocks:
+                    return x
+                if asked is None or named is None:
+                    asked = looking.ask(x[pictures, ends], seen.specs[pictures])
+                    named = looking.locate(x[pictures[whose], begun], seen.specs[pictures[whose]])
+                every = own.to(asked.dtype) @ asked  # (F, L - P, n)
+                told = behind.to(asked.dtype) @ F.softplus(named).to(asked.dtype)
+                added = looking(looking.blocks.index(number), x[:, start:], seen, every, told)
+                return torch.cat([x[:, :start], x[:, start:] + added], 1)
+
+            hidden, _ = self.net(x, layout.mask, None, layout.positions, between)
+        return Read(hidden[pictures[:, None], layout.places.clamp(max=x.shape[1] - 1)], asked, named)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., dim) -> (..., vocabulary + group)."""

@@ -87,6 +87,17 @@ def label_loss(logits: Tensor, labels: Tensor, classes: Sequence[int]) -> tuple[
     return torch.stack(losses).mean(), torch.stack(right).mean()
 
 
+def look_loss(logits: Tensor, covered: Tensor) -> Tensor:
+    """Cross-entropy of the cells that are meant: sums over cells by how many these are, the mean over rows.
+
+    logits: (N, n). covered: (N, n), how much of each cell is meant, 0..1.
+    """
+    if not len(covered):
+        return logits.float().sum() * 0.0  # every weight has a gradient, be it 0
+    losses = F.binary_cross_entropy_with_logits(logits.float(), covered.float(), reduction="none")
+    return (losses.sum(1) / (covered.sum(1) + 4)).mean()
+
+
 def text_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of logits (N, V) at the answers' tokens, int64 (N,)."""
     return F.cross_entropy(logits.float(), targets)

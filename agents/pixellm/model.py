@@ -20,7 +20,8 @@ from agents.pixellm.batch import Batch, Item, collate, frames_of, on_picture, pr
 from agents.pixellm.codebook import Fusion, Writer
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.decoder import pixel_decoder
-from agents.pixellm.language import Language
+from agents.pixellm.language import Language, Read
+from agents.pixellm.looking import Sight
 from agents.pixellm.vision import ImageTokens, VisionTower, inside, normalised
 from agents.pixellm.words import Words
 from agents.videoworld.layers import full_precision
@@ -108,14 +109,16 @@ class PixelLM(nn.Module):
             [present, torch.ones_like(ids, dtype=torch.bool)], 1
         )
 
-    def read(self, seen: Seen, ids: Tensor, lengths: Tensor, pictures: Tensor | None = None) -> Tensor:
-        """States (B, T, dim) at ids (B, T), whole answers at once; `lengths` (B,) of them are no padding.
+    def sight(self, seen: Seen) -> Sight | None:
+        """The frames' cells as words look at them; None for a model without looks."""
+        return self.language.looking.sight(seen.maps[0], seen.cells) if self.language.looking else None
 
-        pictures: as for `embed`.
-        """
-        pictures = torch.arange(len(ids), device=ids.device) if pictures is None else pictures
-        held = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
-        return self.language.together(*self.opening(seen), ids, held, pictures)
+    def read(self, seen: Seen, batch: Batch) -> Read:
+        """A batch's questions and answers, whole and all at once."""
+        held = torch.arange(batch.ids.shape[1], device=batch.ids.device) < batch.lengths[:, None]
+        return self.language.together(
+            *self.opening(seen), batch.ids, held, batch.pictures, sight=self.sight(seen), prompts=batch.prompts
+        )
 
     def segment(self, seen: Seen, pictures: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
         """Mask logits (M, S, S) on the frame and scores' logits (M,) of groups' states (M, scales, tokens, dim).
@@ -133,14 +136,19 @@ class PixelLM(nn.Module):
         """The loss of a batch, and its figures by the names they have in the log."""
         c = self.config
         seen = self.see(batch.frames, batch.sizes)
-        hidden = self.read(seen, batch.ids, batch.lengths, batch.pictures)
-        learned = batch.answered[:, 1:]
+        read = self.read(seen, batch)
+        hidden, learned = read.hidden, batch.answered[:, 1:]
         logits = self.language.logits(hidden[:, :-1][learned])  # (N, V), each at the slot before its token
         targets = batch.ids[:, 1:][learned]
         text = losses.text_loss(logits, targets)
         taught, told = self._labels(seen, batch)
         figures = {"text_loss": text.detach(), "token_exact": (logits.argmax(-1) == targets).float().mean()}
         figures |= told
+        if read.asked is not None and read.named is not None:
+            of, asked = _together(batch.covered, batch.covering)
+            look, locate = losses.look_loss(read.asked[of], asked), losses.look_loss(read.named, batch.covered)
+            taught = taught + c.look_weight * (look + locate)
+            figures |= {"look_loss": look.detach(), "locate_loss": locate.detach()}
         if not len(batch.samples):
             # Data-parallel training wants every weight to have a gradient, be it 0
             idle = [*self.fusion.parameters(), *self.decoder.parameters(), *seen.maps]
@@ -195,8 +203,7 @@ class PixelLM(nn.Module):
         seen: what `see` gave for the batch's frames, if that is known.
         """
         seen = self.see(batch.frames, batch.sizes) if seen is None else seen
-        hidden = self.read(seen, batch.ids, batch.lengths, batch.pictures)
-        states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
+        states = self.language.codebook.gather(self.read(seen, batch).hidden, batch.samples, batch.starts)
         logits, scores = self.segment(seen, batch.pictures[batch.samples], states)
         return logits, scores.float().sigmoid()
 
@@ -220,7 +227,10 @@ class PixelLM(nn.Module):
         order = (torch.arange(slots, device=device) + lengths[:, None]) % slots
         x = x.gather(1, order[..., None].expand_as(x))
         present = present.gather(1, order) & (torch.arange(slots, device=device) >= slots - lengths[:, None])
-        hidden, cache = self.language(x, present)
+        sight = self.sight(seen)
+        if sight is not None and pictures is not None:
+            sight = sight.of(pictures)
+        hidden, memory = self.language(x, present, sight=sight, words=order >= slots - longest)
         states = hidden[:, -1]
         words, room = self.words, limit or self.config.max_answer
         writers = [Writer(words.codebook, words.end, words.pad, room) for _ in prompts]
@@ -240,7 +250,8 @@ class PixelLM(nn.Module):
             count = min(len(writer.queue) for writer in writers if writer.queue)
             fed = [writer.feed(count) for writer in writers]
             present = torch.cat([present, speaks[:, None].expand(-1, count)], 1)
-            hidden, cache = self.language(self.language.embed(torch.tensor(fed, device=device)), present, cache)
+            ids = torch.tensor(fed, device=device)
+            hidden, memory = self.language(self.language.embed(ids), present, memory, ids=ids)
             for writer, row, ends in zip(writers, fed, hidden, strict=True):
                 writer.took(row, ends)
             states = hidden[:, -1]
@@ -302,3 +313,10 @@ class PixelLM(nn.Module):
     def _answer(self, ids: list[int], found: list[tuple[np.ndarray, float]]) -> Answer:
         text, spans = phrase_spans(self.words.split_answer(ids))
         return Answer(text, [Target(span, mask, score) for span, (mask, score) in zip(spans, found, strict=True)])
+
+
+def _together(covered: Tensor, covering: Tensor) -> tuple[Tensor, Tensor]:
+    """The questions that have targets, int64 (Q,), and what these cover together, (Q, n); arguments as in `Batch`."""
+    of, inverse = covering.unique(return_inverse=True)
+    whole = covered.new_zeros(len(of), covered.shape[1])
+    return of, whole.scatter_reduce(0, inverse[:, None].expand_as(covered), covered, "amax")

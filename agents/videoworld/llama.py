@@ -7,6 +7,7 @@ before its first move.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -127,7 +128,12 @@ class Llama(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(
-        self, x: Tensor, mask: Tensor, cache: KVCache | None = None, positions: Tensor | None = None
+        self,
+        x: Tensor,
+        mask: Tensor,
+        cache: KVCache | None = None,
+        positions: Tensor | None = None,
+        between: Callable[[int, Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, KVCache]:
         """Outputs of the slots of x, and the cache grown by them.
 
@@ -136,6 +142,7 @@ class Llama(nn.Module):
             mask: additive, or bool with True where attention is allowed; broadcast to (B, heads, L, len(cache) + L).
             cache: of the slots before.
             positions: int64 (B, L), where the slots count as standing; None: in order, behind the cache.
+            between: given a block's number, from 1, and what it made of x: what goes on in its place.
         """
         start = len(cache) if cache else 0
         slots = torch.arange(start, start + x.shape[1], device=x.device) if positions is None else positions[:, None]
@@ -144,6 +151,7 @@ class Llama(nn.Module):
         for number, block in enumerate(self.layers):
             past = (cache.keys[number], cache.values[number]) if cache else None
             x, key, value = block(x, turn, mask, past)
+            x = between(number + 1, x) if between else x
             keys.append(key)
             values.append(value)
         return self.norm(x), KVCache(tuple(keys), tuple(values))

@@ -118,9 +118,9 @@ def test_every_token_is_read_once(taught: Taught, monkeypatch: pytest.MonkeyPatc
     fed: list[int] = []
     forward = type(model.language).forward
 
-    def counted(self: Any, x: torch.Tensor, *rest: Any) -> Any:
+    def counted(self: Any, x: torch.Tensor, *rest: Any, **named: Any) -> Any:
         fed.append(x.shape[1])
-        return forward(self, x, *rest)
+        return forward(self, x, *rest, **named)
 
     monkeypatch.setattr(type(model.language), "forward", counted)
     reply = ask(model, image, WHAT)

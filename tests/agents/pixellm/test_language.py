@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+import torch.nn.functional as F
 
 from agents.pixellm.language import FRAMES, NOBODYS, side_by_side
 from tests.agents.pixellm.shapes import model_of
@@ -27,18 +29,51 @@ def test_questions_stand_behind_the_image_of_their_frame() -> None:
     assert layout.mask[1, 0, :, 4].nonzero().flatten().tolist() == [4], "nobody else sees padding"
 
 
-def test_states_are_those_of_a_question_by_itself() -> None:
+@pytest.mark.parametrize("step", [1, 3])
+def test_states_are_those_of_a_question_by_itself(step: int) -> None:
+    """Also where an answer is read in steps, and where targets were named in it."""
     torch.manual_seed(0)
     model = model_of().eval()
+    looking, prompts = model.language.looking, torch.tensor([2, 1, 3, 3])
+    for look in looking.looks:
+        torch.nn.init.normal_(look.out.weight, std=0.3)
+    torch.nn.init.zeros_(looking.bias)
     prefix = torch.randn(2, 5, model.config.dim)
     present = torch.tensor([[True] * 5, [True, True, True, False, False]])
-    lengths, pictures = torch.tensor([4, 2, 6, 3]), torch.tensor([1, 0, 1, 1])
-    ids = torch.randint(0, model.words.vocabulary, (4, 6))
-    held = torch.arange(6) < lengths[:, None]
-    together = model.language.together(prefix, present, ids, held, pictures)
-    assert together.shape == (4, 6, model.config.dim)
+    lengths, pictures = torch.tensor([4, 2, 8, 3]), torch.tensor([1, 0, 1, 1])
+    ids = torch.randint(0, model.words.vocabulary, (4, 8))
+    ids[0, 2] = ids[2, 3] = ids[2, 6] = model.words.codebook[0]
+    held = torch.arange(8) < lengths[:, None]
+    sight = looking.sight(torch.randn(2, model.config.vision_width, 4, 4), None)
+    read = model.language.together(prefix, present, ids, held, pictures, sight=sight, prompts=prompts)
+    assert read.hidden.shape == (4, 8, model.config.dim) and read.asked.shape == (4, 16) and read.named.shape == (3, 16)
     for number, (length, frame) in enumerate(zip(lengths.tolist(), pictures.tolist(), strict=True)):
-        x = torch.cat([prefix[frame, None], model.language.embed(ids[number, None, :length])], 1)
+        own, asking = ids[number, None, :length], int(prompts[number])
+        x = torch.cat([prefix[frame, None], model.language.embed(own[:, :asking])], 1)
         seen = torch.cat([present[frame, None], torch.ones(1, length, dtype=torch.bool)], 1)
-        alone, _ = model.language(x, seen)
-        torch.testing.assert_close(together[number, :length], alone[0, 5:], rtol=1e-4, atol=1e-5)
+        cells, questions = sight.of(torch.tensor([frame])), torch.arange(5 + asking)[None] >= 5
+        states, memory = model.language(x, seen[:, : 5 + asking], sight=cells, words=questions)
+        torch.testing.assert_close(memory.asked[0, 0], read.asked[number], rtol=1e-4, atol=1e-5)
+        parts = [states[0, 5:]]
+        for start in range(asking, length, step):
+            part = own[:, start : start + step]
+            states, memory = model.language(
+                model.language.embed(part), seen[:, : 5 + start + part.shape[1]], memory, ids=part
+            )
+            parts.append(states[0])
+        torch.testing.assert_close(read.hidden[number, :length], torch.cat(parts), rtol=1e-4, atol=1e-5)
+        told = [F.softplus(logits) for row, logits in zip([0, 2, 2], read.named, strict=True) if row == number]
+        torch.testing.assert_close(memory.told[0, 0], sum(told, torch.zeros(16)), rtol=1e-4, atol=1e-5)
+
+
+def test_what_was_told_is_not_asked_for_any_more() -> None:
+    torch.manual_seed(0)
+    looking = model_of().language.looking
+    torch.nn.init.normal_(looking.looks[0].out.weight, std=0.3)
+    sight = looking.sight(torch.randn(1, 48, 2, 2), None)
+    x = torch.randn(1, 1, 48)
+    asked, none = torch.tensor([[[9.0, 9.0, -9.0, -9.0]]]), torch.zeros(1, 1, 4)
+    one_left = looking(0, x, sight, torch.tensor([[[-9.0, 9.0, -9.0, -9.0]]]), none)
+    told = F.softplus(torch.tensor([[[9.0, -9.0, -9.0, -9.0]]]))
+    torch.testing.assert_close(looking(0, x, sight, asked, told), one_left, rtol=1e-2, atol=1e-3)
+    assert not torch.allclose(looking(0, x, sight, asked, none), one_left, rtol=1e-2, atol=1e-2)

@@ -93,3 +93,14 @@ def test_a_score_is_taught_the_iou_also_from_far_away() -> None:
     lost = torch.tensor([-40.0, 40.0], requires_grad=True)
     losses.score_loss(lost, ious).backward()
     torch.testing.assert_close(lost.grad, torch.tensor([-0.8, 0.7]) / 2)
+
+
+def test_what_a_question_asks_for_by_hand() -> None:
+    asked = torch.log(torch.tensor([[0.5 / 0.5, 0.25 / 0.75, 0.1 / 0.9], [1.0, 1.0, 1.0]]))
+    covered = torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    first = -(math.log(0.5) + 0.5 * math.log(0.25) + 0.5 * math.log(0.75) + math.log(0.9)) / (1.5 + 4)
+    assert losses.look_loss(asked, covered).item() == pytest.approx((first + 3 * math.log(2) / 4) / 2)
+    none = asked[:0].requires_grad_()
+    nothing = losses.look_loss(none, covered[:0])
+    nothing.backward()
+    assert nothing.item() == 0 and none.grad is not None, "no targets anywhere, and a gradient all the same"

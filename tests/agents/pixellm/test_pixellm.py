@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -208,7 +209,8 @@ def test_the_cache_equals_full_recomputation(learner: PixelLM) -> None:
         words = eager.words
         prompt = [words.image_end, words.question, *question, words.answer]
         ids = torch.tensor([prompt + answer.ids])
-        hidden = eager.read(one, ids, torch.tensor([ids.shape[1]]))
+        lengths = {"lengths": torch.tensor([ids.shape[1]]), "prompts": torch.tensor([len(prompt)])}
+        hidden = eager.read(one, SimpleNamespace(ids=ids, pictures=torch.tensor([0]), **lengths)).hidden
         likeliest = eager.language.logits(hidden)[0]
         starts = [place for place, number in enumerate(ids[0].tolist()) if number == words.codebook[0]]
         states = eager.language.codebook.gather(
@@ -285,6 +287,8 @@ def test_a_step_teaches_every_weight(changes: dict) -> None:
     config = PixelLMConfig.preset("tiny", max_answer=256, labels=(2, 3), **changes)
     config = config.ablated(name) if name else config
     model = PixelLM(config, words_of(config.group))
+    for look in model.language.looking.looks if config.looks else ():
+        torch.nn.init.normal_(look.out.weight, std=0.02)  # at 0 it keeps gradients from the rest of it
     asked = many_targets()[::5]
     labels = np.random.default_rng(0).integers(2, size=(SIDE, SIDE, len(config.labels)))
     batch = model.collate(asked, [labels] * len(asked))

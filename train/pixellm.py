@@ -202,9 +202,9 @@ class PixelLMStage:
 def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
     """A trained model to go on with; UserError unless its settings are these, losses apart.
 
-    Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none. A
-    model without looks may get some.
-    Where these differ from the data's, those that both begin with go on and the others are learned anew. known: words
+    Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none.
+    Where its labels differ from the data's, those that both begin with go on, told by their numbers of classes, and the
+    others are learned anew. A model without looks may get some, which begin by adding nothing. known: words
     that it learns now; they are noted beside those that it has told, and not at all where it has told none.
     """
     if load_config(folder).get("kind") != PIXELLM:
@@ -222,7 +222,9 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
             )
     words = Words.from_json(model.words.to_json(), model.config.group, model.words.known and model.words.known | known)
     begun = empty_pixellm(replace(settings, **own), words)
-    weights = begun.state_dict() | model.state_dict()  # looks that it did not have begin by adding nothing
+    weights = model.state_dict()
+    if not model.config.looks:
+        weights |= {name: value for name, value in begun.state_dict().items() if name.startswith("language.looking.")}
     if own["labels"] != model.config.labels:
         weights |= _label_weights(model, begun)
     begun.load_state_dict(weights)

@@ -34,9 +34,11 @@ class Batch:
         starts: int64 (M,), where in `ids` the target's group begins.
         masks: bool (M, S, S).
         labels: int64 (F, grid, grid, C), classes of the frames' cells, -1 where they are not known; None where none is.
-        covered: float32 (N, grid * grid), how much of each cell a target covers, 0..1; of all N targets, also of those
-            whose masks are not learned.
-        covering: int64 (N,), which question each of them belongs to; ascending.
+        prompts: int64 (B,), how many tokens stand before each answer.
+        asked: float32 (B, grid * grid), how much of each cell a question's targets cover, 0..1, those included that did
+            not fit; -1 in the rows of questions without any.
+        named: float32 (N, grid * grid), the same of each target that has a group in `ids`, in their order, also of
+            those whose masks are not learned.
         dropped: how many targets did not fit.
     """
 
@@ -49,15 +51,11 @@ class Batch:
     samples: Tensor
     starts: Tensor
     masks: Tensor
-    covered: Tensor
-    covering: Tensor
+    prompts: Tensor
+    asked: Tensor
+    named: Tensor
     labels: Tensor | None = None
     dropped: int = 0
-
-    @property
-    def prompts(self) -> Tensor:
-        """How many tokens stand before each answer, int64 (B,)."""
-        return self.answered.int().argmax(1)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -171,7 +169,7 @@ def collate(
     """
     frames, sizes, pictures = frames_of([image for image, *_ in items], config.frame_size)
     fitted_sizes = [(int(height), int(width)) for height, width in sizes[pictures].tolist()]
-    rows, spans, samples, starts, masks = [], [], [], [], []
+    rows, spans, samples, starts, masks, asked = [], [], [], [], [], []
     dropped = 0
     for number, (image, question, answer, truth) in enumerate(items):
         if answer.count(SLOT) != len(truth):
@@ -185,8 +183,12 @@ def collate(
         spans.append(len(prompt))
         samples += [number] * kept
         starts += [len(prompt) + start for start in encoded.groups]
-        if kept:
-            masks.append(masks_of(truth[:kept], fitted_sizes[number], config.frame_size))
+        if len(truth):
+            shown = masks_of(truth, fitted_sizes[number], config.frame_size)
+            masks.append(shown[:kept])
+            asked.append(_cells(shown.any(0)[None], config.patch)[0])
+        else:
+            asked.append(torch.full((config.grid**2,), -1.0))
         dropped += encoded.dropped
     drawn = torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool)
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad)
@@ -202,11 +204,17 @@ def collate(
         samples=torch.tensor(samples, dtype=torch.long),
         starts=torch.tensor(starts, dtype=torch.long),
         masks=drawn,
-        covered=F.avg_pool2d(drawn[:, None].float(), config.patch).flatten(1),
-        covering=torch.tensor(samples, dtype=torch.long),
+        prompts=torch.tensor(spans),
+        asked=torch.stack(asked),
+        named=_cells(drawn, config.patch),
         labels=_labels_of(labels, pictures, sizes, config),
         dropped=dropped,
     )
+
+
+def _cells(masks: Tensor, patch: int) -> Tensor:
+    """How much of each cell masks bool (M, S, S) cover, float32 (M, cells)."""
+    return F.avg_pool2d(masks[:, None].float(), patch).flatten(1)
 
 
 def _labels_of(

@@ -162,8 +162,8 @@ class PixelLMConfig(ModelConfig):
         require(self.alpha >= 1, f"alpha is {self.alpha}: choose 1 or more")
         require(self.max_question >= 1, f"max_question must be at least 1, not {self.max_question}")
         require(self.max_answer > self.group, f"max_answer {self.max_answer} has no room for a group of {self.group}")
-        require(all(0 < block <= self.layers for block in self.looks) and len(set(self.looks)) == len(self.looks),
-                f"looks {self.looks} must be among the blocks 1 to {self.layers}, each once")  # fmt: skip
+        require(all(0 < block <= self.layers for block in self.looks) and sorted(set(self.looks)) == list(self.looks),
+                f"looks {self.looks} must be among the blocks 1 to {self.layers}, each once and in order")  # fmt: skip
         require(not self.looks or self.backbone == "llama", "a hub language model has no looks: set looks=[]")
         require(
             self.lora == 0 or self.backbone == "hub", "lora adapts a hub language model: set backbone=hub or lora=0"

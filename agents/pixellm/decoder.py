@@ -139,7 +139,9 @@ def _rows(level: Tensor) -> Tensor:
 
 
 def _each(pixels: Tensor, samples: Tensor) -> Tensor:
-    """pixels[samples], whose way back is a product and no sum of scattered rows, which takes longer on CPUs."""
+    """pixels[samples]; on CPUs its way back is a product and no sum of scattered rows, which takes longer."""
+    if pixels.device.type != "cpu" or not torch.is_grad_enabled():
+        return pixels[samples]
     chosen = F.one_hot(samples, len(pixels)).to(pixels.dtype)
     return (chosen @ pixels.flatten(1)).unflatten(1, pixels.shape[1:])
 

@@ -139,7 +139,7 @@ class Language(nn.Module):
 
         present: bool (B, L), of all slots so far, those of x included. The rest is for a model with looks. sight,
         words: along with the questions, which end in the last slot: each one's cells, and bool (B, n), which slots are
-        a question's. ids: int64 (B, n), what x was made from, along with answers.
+        a question's. ids: int64 (B, n), what x was made from, along with all that comes behind.
         """
         mask = causal_mask(present, x.shape[1])
         if self.looking is None:
@@ -147,20 +147,22 @@ class Language(nn.Module):
             return hidden, Memory(cache)
         looking = self.looking
         seen, asked, told = (memory.sight, memory.asked, memory.told) if memory else (sight, None, None)
-        assert seen is not None
+        assert seen is not None and (words if memory is None else ids) is not None
+        left = x.new_zeros(0)
 
         def between(number: int, x: Tensor) -> Tensor:
-            nonlocal asked, told
+            nonlocal asked, told, left
             if number not in looking.blocks:
                 return x
-            place = looking.blocks.index(number)
-            if asked is None or told is None:
-                asked = looking.ask(x[:, -1], seen.specs)[:, None]
-                told = torch.zeros_like(asked)
-            if place == 0 and ids is not None:
-                named = F.softplus(looking.locate(x, seen.specs[:, None])) * (ids == self.vocabulary)[..., None]
-                told = told[:, -1:] + named.cumsum(1)
-            added = looking(place, x, seen, asked, told)
+            if number == looking.blocks[0]:
+                if asked is None or told is None:
+                    asked = looking.ask(x[:, -1], seen.specs)[:, None]
+                    told = torch.zeros_like(asked)
+                if ids is not None:
+                    named = F.softplus(looking.locate(x, seen.specs[:, None])) * (ids == self.vocabulary)[..., None]
+                    told = told + named.cumsum(1)
+                left = looking.left(asked, told)
+            added = looking(number, x, seen, left)
             return x + (added if words is None else added * words[..., None])
 
         hidden, cache = self.net(x, mask, memory.net if memory else None, None, between)
@@ -202,17 +204,18 @@ class Language(nn.Module):
             steps = torch.arange(start, start + owners.shape[1], device=ids.device)
             own = F.one_hot(owners.clamp(min=0), len(ids))
             behind = (owners[..., None] == whose) & (steps[:, None] >= begun)  # (F, L - P, N)
+            left = x.new_zeros(0)
 
             def between(number: int, x: Tensor) -> Tensor:
-                nonlocal asked, named
+                nonlocal asked, named, left
                 if number not in looking.blocks:
                     return x
-                if asked is None or named is None:
+                if number == looking.blocks[0]:
                     asked = looking.ask(x[pictures, ends], seen.specs[pictures])
                     named = looking.locate(x[pictures[whose], begun], seen.specs[pictures[whose]])
-                every = own.to(asked.dtype) @ asked  # (F, L - P, n)
-                told = behind.to(asked.dtype) @ F.softplus(named).to(asked.dtype)
-                added = looking(looking.blocks.index(number), x[:, start:], seen, every, told)
+                    told = behind.to(asked.dtype) @ F.softplus(named).to(asked.dtype)
+                    left = looking.left(own.to(asked.dtype) @ asked, told)  # (F, L - P, n)
+                added = looking(number, x[:, start:], seen, left)
                 return torch.cat([x[:, :start], x[:, start:] + added], 1)
 
             hidden, _ = self.net(x, layout.mask, None, layout.positions, between)

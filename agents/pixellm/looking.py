@@ -60,8 +60,8 @@ class Look(nn.Module):
         with torch.no_grad():
             self.q.bias.copy_(marks)
 
-    def forward(self, x: Tensor, keys: Tensor, values: Tensor, asked: Tensor, cells: Tensor | None) -> Tensor:
-        """x (F, L, dim), keys and values (F, n, dim), asked 0..1 (F, L or 1, n) -> (F, L, dim)."""
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor, marked: Tensor, cells: Tensor | None) -> Tensor:
+        """x (F, L, dim), keys and values (F, n, dim), marked 0..1 (F, L or 1, n), cells bool (F, n) -> (F, L, dim)."""
         q, k, v = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (self.q(self.norm(x)), keys, values)
         )
@@ -69,12 +69,12 @@ class Look(nn.Module):
             marks.view(self.heads, 1, -1).to(q.dtype) for marks in (self.key_marks, self.value_marks)
         )
         leaning = (q * key_marks).sum(-1, keepdim=True)  # (F, heads, L, 1)
-        scores = (q @ k.transpose(-1, -2) + leaning * asked[:, None].to(q.dtype)) * q.shape[-1] ** -0.5
+        scores = (q @ k.transpose(-1, -2) + leaning * marked[:, None].to(q.dtype)) * q.shape[-1] ** -0.5
         if cells is not None:
             scores = scores.masked_fill(~cells[:, None, None], torch.finfo(scores.dtype).min)
         weights = scores.softmax(-1)
-        on_asked = (weights * asked[:, None].to(weights.dtype)).sum(-1, keepdim=True)
-        mixed = weights @ v + on_asked * value_marks
+        on_marked = (weights * marked[:, None].to(weights.dtype)).sum(-1, keepdim=True)
+        mixed = weights @ v + on_marked * value_marks
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
@@ -91,7 +91,7 @@ class Looking(nn.Module):
         self.bias = nn.Parameter(torch.full((2,), _RARE))
 
     def sight(self, features: Tensor, cells: Tensor | None) -> Sight:
-        """Of the tower's deepest features (F, width, grid, grid)."""
+        """Of the tower's deepest features (F, width, grid, grid); cells: bool (F, grid, grid), or None for all."""
         x = features.flatten(2).transpose(1, 2)
         keys, values = (tuple(getattr(look, name)(x) for look in self.looks) for name in ("k", "v"))
         return Sight(self.cells(x), keys, values, None if cells is None else cells.flatten(1))
@@ -101,17 +101,21 @@ class Looking(nn.Module):
         return self._compared(self.question(self.norm(states)), specs) + self.bias[0]
 
     def locate(self, states: Tensor, specs: Tensor) -> Tensor:
-        """Logits (..., n) of the cells that targets are, from states (..., dim) where their groups begin."""
+        """Logits (..., n) of the cells that targets are: states (..., dim) where groups begin, specs (..., n, spec)."""
         return self._compared(self.target(self.norm(states)), specs) + self.bias[1]
 
     def _compared(self, wanted: Tensor, specs: Tensor) -> Tensor:
         return (specs @ wanted[..., None])[..., 0] * _SPEC**-0.5
 
-    def forward(self, place: int, x: Tensor, sight: Sight, asked: Tensor, told: Tensor) -> Tensor:
-        """What look number `place` adds to words x (F, L, dim).
+    def left(self, asked: Tensor, told: Tensor) -> Tensor:
+        """How likely cells are asked for and have not been told yet, 0..1, in the arguments' shape.
 
-        asked: logits (F, L or 1, n). told: (F, L or 1, n), the sum of `-log(1 - p)` of the targets named before, where
-        p is how likely a cell is one of theirs.
+        asked: logits (...). told: (...), the sum of `-log(1 - p)` of the targets named before, where p is how likely a
+        cell is one of theirs.
         """
-        left = asked.float().sigmoid() * torch.exp(-told.float())
+        return asked.float().sigmoid() * torch.exp(-told.float())
+
+    def forward(self, number: int, x: Tensor, sight: Sight, left: Tensor) -> Tensor:
+        """What the look behind block `number` adds to words x (F, L, dim); left: (F, L or 1, n), as `left` gives it."""
+        place = self.blocks.index(number)
         return self.looks[place](x, sight.keys[place], sight.values[place], left, sight.cells)

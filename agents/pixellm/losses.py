@@ -77,20 +77,22 @@ def score_loss(scores: Tensor, ious: Tensor) -> Tensor:
 def label_loss(logits: Tensor, labels: Tensor, classes: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Cross-entropy of the cells' labels, and the share of them that are told rightly: means over cells, then labels.
 
-    logits: (N, sum of `classes`). labels: int64 (N, C), -1 where they are not known.
+    Labels that no cell has known do not count; 0 where that is all of them. logits: (N, sum of `classes`). labels:
+    int64 (N, C), -1 where they are not known.
     """
     losses, right = [], []
     for part, label in zip(logits.float().split(list(classes), -1), labels.T, strict=True):
         count = (label >= 0).sum().clamp(min=1)
         losses.append(F.cross_entropy(part, label, ignore_index=-1, reduction="sum") / count)
         right.append((part.argmax(-1) == label).sum() / count)  # never -1, so an unknown one is not right
-    return torch.stack(losses).mean(), torch.stack(right).mean()
+    labelled = (labels >= 0).any(0).sum().clamp(min=1)
+    return torch.stack(losses).sum() / labelled, torch.stack(right).sum() / labelled
 
 
 def look_loss(logits: Tensor, covered: Tensor) -> Tensor:
-    """Cross-entropy of the cells that are meant: sums over cells by how many these are, the mean over rows.
+    """Cross-entropy of the cells that are meant: sums over cells by how many these are and 4, the mean over rows.
 
-    logits: (N, n). covered: (N, n), how much of each cell is meant, 0..1.
+    So few cells weigh about as much as many. logits: (N, n). covered: (N, n), how much of each cell is meant, 0..1.
     """
     if not len(covered):
         return logits.float().sum() * 0.0  # every weight has a gradient, be it 0

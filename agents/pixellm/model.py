@@ -145,8 +145,9 @@ class PixelLM(nn.Module):
         figures = {"text_loss": text.detach(), "token_exact": (logits.argmax(-1) == targets).float().mean()}
         figures |= told
         if read.asked is not None and read.named is not None:
-            of, asked = _together(batch.covered, batch.covering)
-            look, locate = losses.look_loss(read.asked[of], asked), losses.look_loss(read.named, batch.covered)
+            asking = (batch.asked >= 0).all(1)
+            look = losses.look_loss(read.asked[asking], batch.asked[asking])
+            locate = losses.look_loss(read.named, batch.named)
             taught = taught + c.look_weight * (look + locate)
             figures |= {"look_loss": look.detach(), "locate_loss": locate.detach()}
         if not len(batch.samples):
@@ -313,10 +314,3 @@ class PixelLM(nn.Module):
     def _answer(self, ids: list[int], found: list[tuple[np.ndarray, float]]) -> Answer:
         text, spans = phrase_spans(self.words.split_answer(ids))
         return Answer(text, [Target(span, mask, score) for span, (mask, score) in zip(spans, found, strict=True)])
-
-
-def _together(covered: Tensor, covering: Tensor) -> tuple[Tensor, Tensor]:
-    """The questions that have targets, int64 (Q,), and what these cover together, (Q, n); arguments as in `Batch`."""
-    of, inverse = covering.unique(return_inverse=True)
-    whole = covered.new_zeros(len(of), covered.shape[1])
-    return of, whole.scatter_reduce(0, inverse[:, None].expand_as(covered), covered, "amax")

@@ -70,10 +70,11 @@ def test_what_was_told_is_not_asked_for_any_more() -> None:
     torch.manual_seed(0)
     looking = model_of().language.looking
     torch.nn.init.normal_(looking.looks[0].out.weight, std=0.3)
-    sight = looking.sight(torch.randn(1, 48, 2, 2), None)
-    x = torch.randn(1, 1, 48)
-    asked, none = torch.tensor([[[9.0, 9.0, -9.0, -9.0]]]), torch.zeros(1, 1, 4)
-    one_left = looking(0, x, sight, torch.tensor([[[-9.0, 9.0, -9.0, -9.0]]]), none)
+    sight, x = looking.sight(torch.randn(1, 48, 2, 2), None), torch.randn(1, 1, 48)
     told = F.softplus(torch.tensor([[[9.0, -9.0, -9.0, -9.0]]]))
-    torch.testing.assert_close(looking(0, x, sight, asked, told), one_left, rtol=1e-2, atol=1e-3)
-    assert not torch.allclose(looking(0, x, sight, asked, none), one_left, rtol=1e-2, atol=1e-2)
+    left = looking.left(torch.tensor([[[9.0, 9.0, -9.0, -9.0]]]), told)
+    assert left.round().flatten().tolist() == [0, 1, 0, 0]
+    one, both = (torch.tensor([[marks]]) for marks in ([0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]))
+    torch.testing.assert_close(looking(1, x, sight, left), looking(1, x, sight, one), rtol=1e-2, atol=1e-3)
+    assert not torch.allclose(looking(1, x, sight, both), looking(1, x, sight, one), rtol=1e-2, atol=1e-2)
+

@@ -32,7 +32,12 @@ def items(*counts: int, seed: int = 0) -> list:
 @pytest.fixture(scope="module")
 def model() -> PixelLM:
     torch.manual_seed(0)
-    return model_of().eval()
+    model = model_of(looks=(1, 2)).eval()
+    assert model.language.looking is not None
+    for look in model.language.looking.looks:  # what a look adds in the beginning is nothing
+        torch.nn.init.normal_(look.out.weight, std=0.3)
+    torch.nn.init.zeros_(model.language.looking.bias)
+    return model
 
 
 def taught(model: PixelLM, batch: Batch, steps: int, least: float = 2.0) -> dict[str, float]:
@@ -77,6 +82,35 @@ def test_groups_and_masks_stay_aligned_under_padding() -> None:
         assert batch.answered[sample, start : start + 6].all()
     expected = np.concatenate([masks for *_, masks in several])
     assert np.array_equal(batch.masks.numpy(), expected)
+    assert batch.prompts.tolist() == [int(row.nonzero()[0]) for row in batch.answered]
+
+
+def test_cells_of_targets_and_of_questions() -> None:
+    """Also of targets that did not fit, and of those whose masks are not learned."""
+    several = items(3, 0, 2)
+    batch = collate(several, TINY, WORDS)
+    cells = np.concatenate([masks for *_, masks in several]).reshape(5, 8, 4, 8, 4).mean((2, 4)).reshape(5, 64)
+    np.testing.assert_allclose(batch.named, cells, atol=1e-6)
+    np.testing.assert_allclose(batch.asked[0], cells[:3].sum(0), atol=1e-6)  # shapes do not meet
+    assert (batch.asked[1] == -1).all() and (batch.asked[2] >= 0).all()
+    thin = batch.thinned(1, np.array([2, 1, 0]))
+    assert len(thin.samples) == 2 and torch.equal(thin.named, batch.named) and torch.equal(thin.asked, batch.asked)
+    short = collate(several, replace(TINY, max_answer=20), WORDS)
+    kept = [row.nonzero().flatten().numel() for row in (short.ids == WORDS.codebook[0])]
+    assert sum(kept) == len(short.named) < 5 and kept[0] < 3
+    assert torch.equal(short.named, torch.cat([batch.named[: kept[0]], batch.named[3 : 3 + kept[2]]]))
+    assert torch.equal(short.asked, batch.asked)
+
+
+def test_an_answer_that_does_not_fit_at_all_is_none(model: PixelLM) -> None:
+    batch = collate([*items(1), (items(1)[0][0], "what?", "The " * 40 + "one {seg}.", items(1)[0][3])], TINY, WORDS)
+    short = collate(
+        [(items(1)[0][0], "what?", "The " * 40 + "one {seg}.", items(1)[0][3]), *items(1)],
+        replace(TINY, max_answer=12),
+        WORDS,
+    )
+    assert not short.answered[0].any() and batch.answered[1].any()
+    assert torch.isfinite(model(short)[0])
 
 
 def test_truncation_drops_whole_targets_with_their_masks() -> None:
@@ -365,6 +399,10 @@ def test_the_shipped_size_and_its_decoder_share() -> None:
         ({"alpha": 0.5}, "1 or more"),
         ({"max_answer": 6}, "no room"),
         ({"lora": 8}, "hub"),
+        ({"looks": (3,)}, "1 to 2"),
+        ({"looks": (2, 1)}, "in order"),
+        ({"looks": (1, 1)}, "each once"),
+        ({"tower": "clip", "backbone": "hub"}, "has no looks"),
     ],
 )
 def test_settings_that_do_not_fit(changes: dict, complaint: str) -> None:

@@ -17,8 +17,8 @@ class QueryFlops:
     """Operations of one question and its answer: a multiplication and an addition count as two.
 
     vision: the tower.
-    language: image projector and language model; the answer's tokens one after another with a cache, each as if it came
-    right after the question.
+    language: image projector and language model with its looks; the answer's tokens one after another with a cache,
+    each as if it came right after the question.
     decoder: text head, fusion, the decoder's projector and necks, and all targets' masks.
     """
 

@@ -54,7 +54,7 @@ def taught_model(steps: int = 300) -> tuple[PixelLM, np.ndarray, np.ndarray]:
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = 3e-3 * min(1, (step + 1) / 20)
         loss, figures = model(batch)
-        if figures["iou"] > 0.7 and figures["token_exact"] == 1:
+        if figures["iou"] > 0.8 and figures["token_exact"] == 1:
             break
         optimiser.zero_grad()
         loss.backward()

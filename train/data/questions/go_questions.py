@@ -268,7 +268,7 @@ FAMILIES: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
 
 
 # Those that are answered by seeing what stands where, and the exercise of reading.
-READING: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
+READING_FAMILIES: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
     (reading, 3),
     (stones_of_a_place, 6),
     (at, 3),
@@ -285,7 +285,7 @@ def make_question(board: Board, draw: Draw) -> Made | None:
 
 def make_reading(board: Board, draw: Draw) -> Made | None:
     """One of the reading kinds; None where this board has nothing to ask so."""
-    return draw.weighted(READING)(board, draw)
+    return draw.weighted(READING_FAMILIES)(board, draw)
 
 
 def finish(board: Board, made: Made, split: str) -> Question:

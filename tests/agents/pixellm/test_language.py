@@ -77,4 +77,3 @@ def test_what_was_told_is_not_asked_for_any_more() -> None:
     one, both = (torch.tensor([[marks]]) for marks in ([0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]))
     torch.testing.assert_close(looking(1, x, sight, left), looking(1, x, sight, one), rtol=1e-2, atol=1e-3)
     assert not torch.allclose(looking(1, x, sight, both), looking(1, x, sight, one), rtol=1e-2, atol=1e-2)
-

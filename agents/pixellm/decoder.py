@@ -120,7 +120,7 @@ class Quarters(nn.ConvTranspose2d):
     """Pixels in rows (..., s, inputs) -> their four quarters each (..., 4 s, outputs), row by row.
 
     A transposed convolution of kernel and stride 2 that keeps the channels last, as the norm and the activation behind
-    it want them; forwards and backwards this takes less than half of the time.
+    it want them; between layouts that differ their way back is slow on CPUs (benchmarks/RESULTS.md).
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:

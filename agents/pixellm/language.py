@@ -141,31 +141,26 @@ class Language(nn.Module):
         words: along with the questions, which end in the last slot: each one's cells, and bool (B, n), which slots are
         a question's. ids: int64 (B, n), what x was made from, along with all that comes behind.
         """
-        mask = causal_mask(present, x.shape[1])
+        seeing = causal_mask(present, x.shape[1])
         if self.looking is None:
-            hidden, cache = self.net(x, mask, memory.net if memory else None)
+            hidden, cache = self.net(x, seeing, memory.net if memory else None)
             return hidden, Memory(cache)
         looking = self.looking
         seen, asked, told = (memory.sight, memory.asked, memory.told) if memory else (sight, None, None)
         assert seen is not None and (words if memory is None else ids) is not None
-        left = x.new_zeros(0)
 
-        def between(number: int, x: Tensor) -> Tensor:
-            nonlocal asked, told, left
-            if number not in looking.blocks:
-                return x
-            if number == looking.blocks[0]:
-                if asked is None or told is None:
-                    asked = looking.ask(x[:, -1], seen.specs)[:, None]
-                    told = torch.zeros_like(asked)
-                if ids is not None:
-                    named = F.softplus(looking.locate(x, seen.specs[:, None])) * (ids == self.vocabulary)[..., None]
-                    told = told + named.cumsum(1)
-                left = looking.left(asked, told)
-            added = looking(number, x, seen, left)
-            return x + (added if words is None else added * words[..., None])
+        def mark(x: Tensor) -> Tensor:
+            nonlocal asked, told
+            if asked is None or told is None:
+                asked = looking.ask(x[:, -1], seen.specs)[:, None]
+                told = torch.zeros_like(asked)
+            if ids is not None:
+                named = F.softplus(looking.locate(x, seen.specs[:, None])) * (ids == self.vocabulary)[..., None]
+                told = told + named.cumsum(1)
+            return looking.left(asked, told)
 
-        hidden, cache = self.net(x, mask, memory.net if memory else None, None, between)
+        between = looking.between(seen, mark, words=words)
+        hidden, cache = self.net(x, seeing, memory.net if memory else None, None, between)
         return hidden, Memory(cache, seen, asked, None if told is None else told[:, -1:])
 
     def together(
@@ -204,20 +199,15 @@ class Language(nn.Module):
             steps = torch.arange(start, start + owners.shape[1], device=ids.device)
             own = F.one_hot(owners.clamp(min=0), len(ids))
             behind = (owners[..., None] == whose) & (steps[:, None] >= begun)  # (F, L - P, N)
-            left = x.new_zeros(0)
 
-            def between(number: int, x: Tensor) -> Tensor:
-                nonlocal asked, named, left
-                if number not in looking.blocks:
-                    return x
-                if number == looking.blocks[0]:
-                    asked = looking.ask(x[pictures, ends], seen.specs[pictures])
-                    named = looking.locate(x[pictures[whose], begun], seen.specs[pictures[whose]])
-                    told = behind.to(asked.dtype) @ F.softplus(named).to(asked.dtype)
-                    left = looking.left(own.to(asked.dtype) @ asked, told)  # (F, L - P, n)
-                added = looking(number, x[:, start:], seen, left)
-                return torch.cat([x[:, :start], x[:, start:] + added], 1)
+            def mark(x: Tensor) -> Tensor:
+                nonlocal asked, named
+                asked = looking.ask(x[pictures, ends], seen.specs[pictures])
+                named = looking.locate(x[pictures[whose], begun], seen.specs[pictures[whose]])
+                told = behind.to(asked.dtype) @ F.softplus(named).to(asked.dtype)
+                return looking.left(own.to(asked.dtype) @ asked, told)  # (F, L - P, n)
 
+            between = looking.between(seen, mark, start)
             hidden, _ = self.net(x, layout.mask, None, layout.positions, between)
         return Read(hidden[pictures[:, None], layout.places.clamp(max=x.shape[1] - 1)], asked, named)
 

@@ -8,6 +8,7 @@ to be told. Which cells targets cover is known in training, so both are taught c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -114,6 +115,28 @@ class Looking(nn.Module):
         cell is one of theirs.
         """
         return asked.float().sigmoid() * torch.exp(-told.float())
+
+    def between(
+        self, sight: Sight, mark: Callable[[Tensor], Tensor], start: int = 0, words: Tensor | None = None
+    ) -> Callable[[int, Tensor], Tensor]:
+        """The looks as a language model calls them between its blocks (see `Llama`).
+
+        mark: what was asked for and is left, as `left` gives it, from the states (F, L, dim) behind the first of them.
+        start: slots before it see nothing. words: bool (F, L - start), which others do; None: all.
+        """
+        marks: list[Tensor] = []
+
+        def look(number: int, x: Tensor) -> Tensor:
+            if number not in self.blocks:
+                return x
+            if not marks:
+                marks.append(mark(x))
+            added = self(number, x[:, start:], sight, marks[0])
+            if words is not None:
+                added = added * words[..., None]
+            return torch.cat([x[:, :start], x[:, start:] + added], 1) if start else x + added
+
+        return look
 
     def forward(self, number: int, x: Tensor, sight: Sight, left: Tensor) -> Tensor:
         """What the look behind block `number` adds to words x (F, L, dim); left: (F, L or 1, n), as `left` gives it."""

@@ -24,7 +24,11 @@ LABELS = {**GO_LABELS, "thing": 1 + len(NAMES)}
 
 
 def thing_labels(masks: Mapping[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """Which thing each pixel shows, int8 (H, W), 0 for none; where masks bool (H, W) meet, that of the smallest."""
+    """Which thing each pixel shows, int8 (H, W), 0 for none; where masks bool (H, W) meet, that of the smallest.
+
+    Raises:
+        KeyError: a name is none of NAMES.
+    """
     shown = np.zeros(shape, np.int8)
     for name in sorted(masks, key=lambda name: -int(masks[name].sum())):
         shown[masks[name]] = _NUMBERS[name]

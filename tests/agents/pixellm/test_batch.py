@@ -1,0 +1,61 @@
+"""Questions, answers and masks in one batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from agents.pixellm.batch import collate
+from agents.pixellm.config import PixelLMConfig
+from tests.agents.pixellm.shapes import shapes, words_of
+
+WORDS = words_of(6)
+TINY = PixelLMConfig.preset("tiny")
+
+
+def items(*counts: int) -> list:
+    rng = np.random.default_rng(0)
+    return [shapes(rng, count) for count in counts]
+
+
+def test_groups_and_masks_stay_aligned_under_padding() -> None:
+    several = items(3, 0, 1, 2)
+    batch = collate(several, TINY, WORDS)
+    assert batch.samples.tolist() == [0, 0, 0, 2, 3, 3]
+    for sample, start in zip(batch.samples, batch.starts, strict=True):
+        assert batch.ids[sample, start : start + 6].tolist() == WORDS.codebook
+        assert batch.answered[sample, start : start + 6].all()
+    expected = np.concatenate([masks for *_, masks in several])
+    assert np.array_equal(batch.masks.numpy(), expected)
+    assert batch.prompts.tolist() == [int(row.nonzero()[0]) for row in batch.answered]
+
+
+def test_cells_of_targets_and_of_questions() -> None:
+    """Also of targets that did not fit, and of those whose masks are not learned."""
+    several = items(3, 0, 2)
+    batch = collate(several, TINY, WORDS)
+    cells = np.concatenate([masks for *_, masks in several]).reshape(5, 8, 4, 8, 4).mean((2, 4)).reshape(5, 64)
+    np.testing.assert_allclose(batch.named, cells, atol=1e-6)
+    np.testing.assert_allclose(batch.asked[0], cells[:3].sum(0), atol=1e-6)  # shapes do not meet
+    assert (batch.asked[1] == -1).all() and (batch.asked[2] >= 0).all()
+    thin = batch.thinned(1, np.array([2, 1, 0]))
+    assert len(thin.samples) == 2 and torch.equal(thin.named, batch.named) and torch.equal(thin.asked, batch.asked)
+    short = collate(several, replace(TINY, max_answer=20), WORDS)
+    kept = [row.nonzero().flatten().numel() for row in (short.ids == WORDS.codebook[0])]
+    assert sum(kept) == len(short.named) < 5 and kept[0] < 3
+    assert torch.equal(short.named, torch.cat([batch.named[: kept[0]], batch.named[3 : 3 + kept[2]]]))
+    assert torch.equal(short.asked, batch.asked)
+
+
+def test_truncation_drops_whole_targets_with_their_masks() -> None:
+    for limit in range(7, 60, 3):
+        batch = collate(items(4, 2), replace(TINY, max_answer=limit), WORDS)
+        assert len(batch.samples) == len(batch.starts) == len(batch.masks) == 6 - batch.dropped
+        for number in range(2):
+            kept = batch.samples == number
+            groups = [batch.ids[number, start : start + 6].tolist() for start in batch.starts[kept]]
+            assert groups == [WORDS.codebook] * len(groups)
+            truth = items(4, 2)[number][3][: len(groups)]
+            assert np.array_equal(batch.masks[kept].numpy(), truth)

@@ -31,7 +31,7 @@ _AT_ONCE = 32  # questions of an evaluation
 
 
 class Question(Protocol):
-    """A question about a frame: see `agents.pixellm.batch.Item` and `cell_labels` for shapes."""
+    """A question about a frame: see `agents.pixellm.batch.Item`, `cell_labels` and `collate` for shapes."""
 
     @property
     def image(self) -> np.ndarray: ...
@@ -43,6 +43,8 @@ class Question(Protocol):
     def masks(self) -> np.ndarray: ...
     @property
     def labels(self) -> np.ndarray | None: ...
+    @property
+    def places(self) -> np.ndarray | None: ...
 
 
 class Questions(Protocol):
@@ -131,8 +133,8 @@ class PixelLMStage:
         assert isinstance(self.model, PixelLM)
         rng = generator(self.config.seed, step, micro, rank)
         asked = self.train.sample(rng, batch_size)
-        labels = [one.labels for one in asked]
-        batch = self.model.collate([_item(one) for one in asked], labels)
+        labels, places = [one.labels for one in asked], [one.places for one in asked]
+        batch = self.model.collate([_item(one) for one in asked], labels, places)
         return batch.thinned(self.config.masks, rng.permutation(batch_size)) if self.config.masks else batch
 
     def to_device(self, batch: Batch, device: torch.device) -> Batch:

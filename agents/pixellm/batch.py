@@ -39,6 +39,10 @@ class Batch:
             not fit; -1 in the rows of questions without any.
         named: float32 (N, grid * grid), the same of each target that has a group in `ids`, in their order, also of
             those whose masks are not learned.
+        places: float32 (B, grid * grid), 1 for each cell that has a place of what a question is about; -1 in the rows
+            of questions of which that is not known.
+        offsets: float32 (B, grid * grid), how far to the right in its cell such a place lies, 0..1 of its width.
+        spots: int64 (N,), the cell of each such target's place, or -1.
         dropped: how many targets did not fit.
     """
 
@@ -54,6 +58,9 @@ class Batch:
     prompts: Tensor
     asked: Tensor
     named: Tensor
+    places: Tensor
+    offsets: Tensor
+    spots: Tensor
     labels: Tensor | None = None
     dropped: int = 0
 
@@ -157,12 +164,17 @@ def cell_labels(labels: np.ndarray, size: tuple[int, int], config: PixelLMConfig
 
 
 def collate(
-    items: Sequence[Item], config: PixelLMConfig, words: Words, labels: Sequence[np.ndarray | None] = ()
+    items: Sequence[Item],
+    config: PixelLMConfig,
+    words: Words,
+    labels: Sequence[np.ndarray | None] = (),
+    places: Sequence[np.ndarray | None] = (),
 ) -> Batch:
     """A batch of (image, question, answer, masks); questions about the same image, the same object, share its frame.
 
     Too long a question loses its end; an answer its last targets, whole ones, and what stands behind them. labels: of
-    each item's picture, as in `cell_labels`, or None; none at all where no item has any.
+    each item's picture, as in `cell_labels`, or None; none at all where no item has any. places: float (n, 2), x and y
+    in px of what each item is about, its targets first and in their order, or None; likewise.
 
     Raises:
         ValueError: an answer's slots and masks are not as many, or an array is not what it should be.
@@ -170,6 +182,8 @@ def collate(
     frames, sizes, pictures = frames_of([image for image, *_ in items], config.frame_size)
     fitted_sizes = [(int(height), int(width)) for height, width in sizes[pictures].tolist()]
     rows, spans, samples, starts, masks, asked = [], [], [], [], [], []
+    pointed: list[Tensor] = []
+    spots: list[Tensor] = []
     dropped = 0
     for number, (image, question, answer, truth) in enumerate(items):
         if answer.count(SLOT) != len(truth):
@@ -189,6 +203,9 @@ def collate(
             asked.append(_cells(shown.any(0)[None], config.patch)[0])
         else:
             asked.append(torch.full((config.grid**2,), -1.0))
+        cells, offsets, found = _places_of(places[number] if places else None, image, fitted_sizes[number], config)
+        pointed.append(torch.stack([cells, offsets]))
+        spots.append(found[:kept] if len(found) else torch.full((kept,), -1))
         dropped += encoded.dropped
     drawn = torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool)
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad)
@@ -207,6 +224,9 @@ def collate(
         prompts=torch.tensor(spans),
         asked=torch.stack(asked),
         named=_cells(drawn, config.patch),
+        places=torch.stack(pointed)[:, 0],
+        offsets=torch.stack(pointed)[:, 1],
+        spots=torch.cat(spots),
         labels=_labels_of(labels, pictures, sizes, config),
         dropped=dropped,
     )
@@ -215,6 +235,21 @@ def collate(
 def _cells(masks: Tensor, patch: int) -> Tensor:
     """How much of each cell masks bool (M, S, S) cover, float32 (M, cells)."""
     return F.avg_pool2d(masks[:, None].float(), patch).flatten(1)
+
+
+def _places_of(
+    places: np.ndarray | None, image: np.ndarray, size: tuple[int, int], config: PixelLMConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A question's row of `Batch.places` and of `offsets`, and the cells of its places, int64 (n,), none unknown."""
+    row, offsets = torch.zeros(config.grid**2), torch.zeros(config.grid**2)
+    if places is None:
+        return row - 1, offsets, torch.zeros(0, dtype=torch.long)
+    (height, width), scale = image.shape[:2], np.array([size[1], size[0]]) / config.patch
+    x, y = (np.asarray(places, float).reshape(-1, 2) / (width, height) * scale).T
+    columns, lines = (np.clip(np.floor(axis), 0, config.grid - 1).astype(np.int64) for axis in (x, y))
+    cells = torch.from_numpy(lines * config.grid + columns)
+    row[cells], offsets[cells] = 1, torch.from_numpy((x - columns).clip(0, 1)).float()
+    return row, offsets, cells
 
 
 def _labels_of(

@@ -37,6 +37,7 @@ class PixelLMConfig(ModelConfig):
     lora_dropout: float = 0.05
     # Blocks behind which words look at the cells that their question is about (see looking.py); none in hub models
     looks: tuple[int, ...] = ()
+    pointing: bool = False  # the first look also tells which place comes next and how many there are (see pointing.py)
     max_question: int = 96  # tokens
     max_answer: int = 320  # tokens; in training, targets beyond are dropped whole
     # Codebook
@@ -69,10 +70,10 @@ class PixelLMConfig(ModelConfig):
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {
             "frame_size": 32, "vision_width": 48, "vision_layers": 3, "vision_heads": 4, "vision_mlp": 96, "features": (3, 2),
-            "patch": 4, "dim": 48, "layers": 2, "heads": 4, "mlp": 96, "looks": (1,), "max_question": 32, "max_answer": 192,
-            "projector": 32, "decoder_width": 32, "decoder_mlp": 64,
+            "patch": 4, "dim": 48, "layers": 2, "heads": 4, "mlp": 96, "looks": (1,), "pointing": True, "max_question": 32,
+            "max_answer": 192, "projector": 32, "decoder_width": 32, "decoder_mlp": 64,
         },
-        "small": {"looks": (3, 4)},
+        "small": {"looks": (3, 4), "pointing": True},
         "paper": {
             "frame_size": 448, "tower": "clip", "patch": 14, "vision_width": 1024, "vision_layers": 24, "vision_heads": 16,
             "vision_mlp": 4096, "features": (23, 14), "backbone": "hub", "dim": 4096, "layers": 32, "heads": 32, "mlp": 11008,
@@ -87,7 +88,8 @@ class PixelLMConfig(ModelConfig):
         "no-fusion": {"fusion": "mean"},
         "alpha-1": {"alpha": 1.0},
         "plain-decoder": {"decoder": "plain"},
-        "no-looks": {"looks": ()},
+        "no-looks": {"looks": (), "pointing": False},
+        "no-pointing": {"pointing": False},
         "lisa": {"scales": 1, "tokens": 1, "growth": 4, "alpha": 1.0},
     }
 
@@ -165,6 +167,7 @@ class PixelLMConfig(ModelConfig):
         require(all(0 < block <= self.layers for block in self.looks) and sorted(set(self.looks)) == list(self.looks),
                 f"looks {self.looks} must be among the blocks 1 to {self.layers}, each once and in order")  # fmt: skip
         require(not self.looks or self.backbone == "llama", "a hub language model has no looks: set looks=[]")
+        require(bool(self.looks) or not self.pointing, "who points has to look: set looks, or pointing=false")
         require(
             self.lora == 0 or self.backbone == "hub", "lora adapts a hub language model: set backbone=hub or lora=0"
         )

@@ -81,7 +81,7 @@ def side_by_side(held: Tensor, pictures: Tensor, present: Tensor) -> Layout:
 class Memory:
     """What going on with answers needs: the net's own cache and, for a model with looks, what there is to look at.
 
-    sight: the cells of each question's frame. asked, told: (B, 1, n), as for `Looking`.
+    sight: the cells of each question's frame. asked, told: (B, 1, maps, n), as for `Looking`.
     """
 
     net: Any
@@ -94,13 +94,14 @@ class Memory:
 class Read:
     """Whole questions as they were read.
 
-    hidden: states (B, T, dim). asked: logits (B, n) of the cells that each question asks for; named: (N, n), of those
-    that each target of its answer is; both None for a model without looks.
+    hidden: states (B, T, dim). asked: logits (B, maps, n) of what each question asks for; named: (N, maps, n), of what
+    each target of its answer is; sight: the frames' cells; all None for a model without looks.
     """
 
     hidden: Tensor
     asked: Tensor | None = None
     named: Tensor | None = None
+    sight: Sight | None = None
 
 
 class Language(nn.Module):
@@ -155,8 +156,8 @@ class Language(nn.Module):
                 asked = looking.ask(x[:, -1], seen.specs)[:, None]
                 told = torch.zeros_like(asked)
             if ids is not None:
-                named = F.softplus(looking.locate(x, seen.specs[:, None])) * (ids == self.vocabulary)[..., None]
-                told = told + named.cumsum(1)
+                begins = (ids == self.vocabulary)[..., None, None]
+                told = told + (looking.telling(looking.locate(x, seen.specs[:, None])) * begins).cumsum(1)
             return looking.left(asked, told)
 
         between = looking.between(seen, mark, words=words)
@@ -204,12 +205,13 @@ class Language(nn.Module):
                 nonlocal asked, named
                 asked = looking.ask(x[pictures, ends], seen.specs[pictures])
                 named = looking.locate(x[pictures[whose], begun], seen.specs[pictures[whose]])
-                told = behind.to(asked.dtype) @ F.softplus(named).to(asked.dtype)
-                return looking.left(own.to(asked.dtype) @ asked, told)  # (F, L - P, n)
+                told, maps = looking.telling(named), asked.shape[1:]
+                parts = (own.to(asked.dtype) @ asked.flatten(1), behind.to(told.dtype) @ told.flatten(1))
+                return looking.left(*(part.unflatten(-1, maps) for part in parts))  # (F, L - P, maps, n)
 
             between = looking.between(seen, mark, start)
             hidden, _ = self.net(x, layout.mask, None, layout.positions, between)
-        return Read(hidden[pictures[:, None], layout.places.clamp(max=x.shape[1] - 1)], asked, named)
+        return Read(hidden[pictures[:, None], layout.places.clamp(max=x.shape[1] - 1)], asked, named, sight)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., dim) -> (..., vocabulary + group)."""

@@ -4,6 +4,8 @@ Image tokens come before the question and know nothing of it. So where a questio
 tower's cells it asks for, and its words attend to all cells, the asked ones marked. Where a target's group begins, its
 state says which cells that target is, and the words behind it see the mark gone from them: what is left is what has yet
 to be told. Which cells targets cover is known in training, so both are taught cell by cell (`losses.look_loss`).
+
+A second map, taught likewise, has one cell for each thing that a question is about: its place (see pointing.py).
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.pixellm.config import PixelLMConfig
+from agents.pixellm.pointing import Places, Pointing
 from agents.pixellm.vision import Projector
 from agents.videoworld.llama import RMSNorm
 
 _SPEC = 128  # width in which a question and cells are compared
 _LEANING = 4.0  # by how much a marked cell's score is higher in the beginning
 _RARE = -4.0  # the logit of a cell to be asked for, in the beginning
+_SHARPNESS = (1.0, 2.0)  # of each map: the many cells that are hardly likely to be a place are not to add up to one
 
 
 @dataclass(frozen=True)
@@ -29,20 +33,23 @@ class Sight:
     """The n cells of F frames as they are looked at.
 
     Attributes:
-        specs: (F, n, spec), what questions are compared with.
+        specs: (F, maps, n, spec), what questions are compared with.
         keys, values: (F, n, dim), of each look.
         cells: bool (F, n), which hold a part of the picture; None: all.
+        places: the cells as they are pointed at; None for a model that does not point.
     """
 
     specs: Tensor
     keys: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
     cells: Tensor | None
+    places: Places | None = None
 
     def of(self, pictures: Tensor) -> Sight:
         """The same for questions, each with the frame of its number in `pictures`, int64 (B,)."""
         keys, values = (tuple(part[pictures] for part in parts) for parts in (self.keys, self.values))
-        return Sight(self.specs[pictures], keys, values, None if self.cells is None else self.cells[pictures])
+        cells = None if self.cells is None else self.cells[pictures]
+        return Sight(self.specs[pictures], keys, values, cells, self.places.of(pictures) if self.places else None)
 
 
 class Look(nn.Module):
@@ -80,41 +87,58 @@ class Look(nn.Module):
 
 
 class Looking(nn.Module):
-    """What questions ask for, where named targets are, and the looks behind the language model's blocks `looks`."""
+    """What questions ask for, where named targets are, and the looks behind the language model's blocks `looks`.
+
+    There are one or two maps: how much of a cell targets cover, and whether it is the place of something.
+    """
+
+    sharpness: Tensor
 
     def __init__(self, c: PixelLMConfig) -> None:
         super().__init__()
         self.blocks = c.looks
         self.looks = nn.ModuleList(Look(c) for _ in c.looks)
         self.norm = RMSNorm(c.dim)
-        self.question, self.target = Projector(c.dim, _SPEC), Projector(c.dim, _SPEC)
-        self.cells = Projector(c.vision_width, _SPEC)
-        self.bias = nn.Parameter(torch.full((2,), _RARE))
+        maps = 1 + c.pointing
+        self.question, self.target, self.cells = (
+            nn.ModuleList(Projector(width, _SPEC) for _ in range(maps)) for width in (c.dim, c.dim, c.vision_width)
+        )
+        self.bias = nn.Parameter(torch.full((2, maps, 1), _RARE))
+        self.pointing = Pointing(c) if c.pointing else None
+        self.register_buffer("sharpness", torch.tensor(_SHARPNESS[:maps])[:, None], persistent=False)
 
     def sight(self, features: Tensor, cells: Tensor | None) -> Sight:
         """Of the tower's deepest features (F, width, grid, grid); cells: bool (F, grid, grid), or None for all."""
         x = features.flatten(2).transpose(1, 2)
         keys, values = (tuple(getattr(look, name)(x) for look in self.looks) for name in ("k", "v"))
-        return Sight(self.cells(x), keys, values, None if cells is None else cells.flatten(1))
+        specs = torch.stack([cells(x) for cells in self.cells], 1)
+        shown = None if cells is None else cells.flatten(1)
+        return Sight(specs, keys, values, shown, self.pointing.places(x) if self.pointing else None)
 
     def ask(self, states: Tensor, specs: Tensor) -> Tensor:
-        """Logits (B, n) of the cells that questions are about: states (B, dim) of their ends, their frames' specs."""
-        return self._compared(self.question(self.norm(states)), specs) + self.bias[0]
+        """Logits (B, maps, n) of what questions ask for: states (B, dim) of their ends, their frames' specs."""
+        return self._compared(self.question, states, specs) + self.bias[0]
 
     def locate(self, states: Tensor, specs: Tensor) -> Tensor:
-        """Logits (..., n) of the cells that targets are: states (..., dim) where groups begin, specs (..., n, spec)."""
-        return self._compared(self.target(self.norm(states)), specs) + self.bias[1]
+        """Logits (..., maps, n) of what targets are: states (..., dim) where groups begin, specs as in `Sight`."""
+        return self._compared(self.target, states, specs) + self.bias[1]
 
-    def _compared(self, wanted: Tensor, specs: Tensor) -> Tensor:
+    def _compared(self, projectors: nn.ModuleList, states: Tensor, specs: Tensor) -> Tensor:
+        x = self.norm(states)
+        wanted = torch.stack([projector(x) for projector in projectors], -2)
         return (specs @ wanted[..., None])[..., 0] * _SPEC**-0.5
+
+    def telling(self, named: Tensor) -> Tensor:
+        """What naming a target adds to `told`, float32 of the shape of its logits (..., maps, n)."""
+        return F.softplus(named.float() * self.sharpness)
 
     def left(self, asked: Tensor, told: Tensor) -> Tensor:
         """How likely cells are asked for and have not been told yet, 0..1, in the arguments' shape.
 
-        asked: logits (...). told: (...), the sum of `-log(1 - p)` of the targets named before, where p is how likely a
-        cell is one of theirs.
+        asked: logits (..., maps, n). told: of that shape, the sum of `-log(1 - p)` of the targets named before, where p
+        is how likely a cell is one of theirs.
         """
-        return asked.float().sigmoid() * torch.exp(-told.float())
+        return (asked.float() * self.sharpness).sigmoid() * torch.exp(-told.float())
 
     def between(
         self, sight: Sight, mark: Callable[[Tensor], Tensor], start: int = 0, words: Tensor | None = None
@@ -139,6 +163,9 @@ class Looking(nn.Module):
         return look
 
     def forward(self, number: int, x: Tensor, sight: Sight, left: Tensor) -> Tensor:
-        """What the look behind block `number` adds to words x (F, L, dim); left: (F, L or 1, n), as `left` gives it."""
+        """What the look behind block `number` adds to words x (F, L, dim); left: (F, L or 1, maps, n)."""
         place = self.blocks.index(number)
-        return self.looks[place](x, sight.keys[place], sight.values[place], left, sight.cells)
+        added: Tensor = self.looks[place](x, sight.keys[place], sight.values[place], left[..., 0, :], sight.cells)
+        if self.pointing is not None and place == 0:
+            added = added + self.pointing(left[..., 1, :], sight.places)
+        return added

@@ -100,6 +100,12 @@ def look_loss(logits: Tensor, covered: Tensor) -> Tensor:
     return (losses.sum(1) / (covered.sum(1) + 4)).mean()
 
 
+def offset_loss(logits: Tensor, offsets: Tensor) -> Tensor:
+    """Cross-entropy of shares 0..1, the mean; 0 where there are none. logits, offsets: (N,)."""
+    losses = F.binary_cross_entropy_with_logits(logits.float(), offsets.float(), reduction="sum")
+    return losses / max(len(offsets), 1)
+
+
 def text_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of logits (N, V) at the answers' tokens, int64 (N,)."""
     return F.cross_entropy(logits.float(), targets)

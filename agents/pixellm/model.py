@@ -146,10 +146,11 @@ class PixelLM(nn.Module):
         figures |= told
         if read.asked is not None and read.named is not None:
             asking = (batch.asked >= 0).all(1)
-            look = losses.look_loss(read.asked[asking], batch.asked[asking])
-            locate = losses.look_loss(read.named, batch.named)
-            taught = taught + c.look_weight * (look + locate)
-            figures |= {"look_loss": look.detach(), "locate_loss": locate.detach()}
+            look = losses.look_loss(read.asked[asking, 0], batch.asked[asking])
+            locate = losses.look_loss(read.named[:, 0], batch.named)
+            pointing, found = self._places(read, batch)
+            taught = taught + c.look_weight * (look + locate + pointing)
+            figures |= {"look_loss": look.detach(), "locate_loss": locate.detach(), **found}
         if not len(batch.samples):
             # Data-parallel training wants every weight to have a gradient, be it 0
             idle = [*self.fusion.parameters(), *self.decoder.parameters(), *seen.maps]
@@ -189,13 +190,29 @@ class PixelLM(nn.Module):
         loss, right = losses.label_loss(logits, batch.labels[known], self.config.labels)
         return self.config.label_weight * loss, {"label_loss": loss.detach(), "label_exact": right}
 
+    def _places(self, read: Read, batch: Batch) -> tuple[Tensor | float, dict[str, Tensor]]:
+        """The loss of what is pointed at, and its figures; 0 for a model that does not point."""
+        if read.asked is None or read.named is None or read.sight is None or read.sight.places is None:
+            return 0.0, {}
+        asking, known, there = (batch.places >= 0).all(1), batch.spots >= 0, batch.places > 0
+        place = losses.look_loss(read.asked[asking, 1], batch.places[asking])
+        spot = losses.look_loss(read.named[known, 1], F.one_hot(batch.spots[known], batch.places.shape[1]))
+        offset = losses.offset_loss(read.sight.places.offsets[batch.pictures][there], batch.offsets[there])
+        figures = {"place_loss": place.detach(), "spot_loss": spot.detach(), "offset_loss": offset.detach()}
+        return place + spot + offset, figures
+
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """What `forward` gives."""
         return self(batch)
 
-    def collate(self, items: Sequence[Item], labels: Sequence[np.ndarray | None] = ()) -> Batch:
+    def collate(
+        self,
+        items: Sequence[Item],
+        labels: Sequence[np.ndarray | None] = (),
+        places: Sequence[np.ndarray | None] = (),
+    ) -> Batch:
         """A batch of (image, question, answer, masks); see `agents.pixellm.batch.collate`."""
-        return collate(items, self.config, self.words, labels)
+        return collate(items, self.config, self.words, labels, places)
 
     @torch.no_grad()
     def teacher_masks(self, batch: Batch, seen: Seen | None = None) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,9 @@ class ShapeQuestions:
     def sample(self, rng: np.random.Generator, count: int) -> list[SimpleNamespace]:
         made = [shapes(rng, int(rng.integers(4))) for _ in range(count)]
         return [
-            SimpleNamespace(labels=None, **dict(zip(("image", "question", "answer", "masks"), item, strict=True)))
+            SimpleNamespace(
+                labels=None, places=None, **dict(zip(("image", "question", "answer", "masks"), item, strict=True))
+            )
             for item in made
         ]
 

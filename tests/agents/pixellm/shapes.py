@@ -7,6 +7,7 @@ import torch
 
 from agents.pixellm.batch import Item
 from agents.pixellm.config import PixelLMConfig
+from agents.pixellm.looking import Looking
 from agents.pixellm.model import PixelLM
 from agents.pixellm.words import SLOT, Words, train_words
 
@@ -33,6 +34,19 @@ def shapes(rng: np.random.Generator, count: int, side: int = SIDE) -> Item:
         return image, "is there a white star?", "No, there is no white star.", np.zeros((0, side, side), bool)
     listed = " and ".join(f"{name} {SLOT}" for name in names)
     return image, "what shapes are there?", f"There is {listed}.", np.stack(masks)
+
+
+def middles(masks: np.ndarray) -> np.ndarray:
+    """x and y of the middles of masks (K, H, W), px."""
+    return np.array([[axis.mean() + 0.5 for axis in np.nonzero(mask)[::-1]] for mask in masks]).reshape(-1, 2)
+
+
+def stirred(looking: Looking, std: float) -> None:
+    """Let looks add something: their last weights are 0 in the beginning."""
+    for look in looking.looks:
+        torch.nn.init.normal_(look.out.weight, std=std)
+    for part in (looking.pointing.out, looking.pointing.count) if looking.pointing else ():
+        torch.nn.init.normal_(part.weight, std=std)
 
 
 WHAT, STAR = "What shapes are there?", "Is there a white star?"

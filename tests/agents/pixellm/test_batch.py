@@ -49,6 +49,19 @@ def test_cells_of_targets_and_of_questions() -> None:
     assert torch.equal(short.asked, batch.asked)
 
 
+def test_places_of_what_a_question_is_about() -> None:
+    """Those of targets and those of others, on a picture that is made smaller; and of none, and where nobody knows."""
+    several = items(2, 0, 0, 1)
+    larger = several[0][0].repeat(2, 0).repeat(2, 1), *several[0][1:3], several[0][3].repeat(2, 1).repeat(2, 2)
+    places = [np.array([[17.0, 16.5], [63.9, 8.0], [40.0, 63.9]]), np.zeros((0, 2)), None, np.array([[0.0, 32.0]])]
+    batch = collate([larger, *several[1:]], TINY, WORDS, places=places)
+    assert batch.places[0].nonzero().flatten().tolist() == [8 * 1 + 7, 8 * 2 + 2, 8 * 7 + 5]
+    np.testing.assert_allclose(batch.offsets[0][batch.places[0] > 0], [0.9875, 0.125, 0.0], atol=1e-6)
+    assert (batch.places[1] == 0).all() and (batch.places[2] == -1).all()
+    assert batch.spots.tolist() == [8 * 2 + 2, 8 * 1 + 7, 8 * 7 + 0], "the last is on the picture's lower edge"
+    assert (collate(several, TINY, WORDS).spots == -1).all()
+
+
 def test_truncation_drops_whole_targets_with_their_masks() -> None:
     for limit in range(7, 60, 3):
         batch = collate(items(4, 2), replace(TINY, max_answer=limit), WORDS)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from agents.pixellm.language import FRAMES, NOBODYS, side_by_side
-from tests.agents.pixellm.shapes import model_of
+from tests.agents.pixellm.shapes import model_of, stirred
 
 
 def test_questions_stand_behind_the_image_of_their_frame() -> None:
@@ -33,10 +32,9 @@ def test_questions_stand_behind_the_image_of_their_frame() -> None:
 def test_states_are_those_of_a_question_by_itself(step: int) -> None:
     """Also where an answer is read in steps, and where targets were named in it."""
     torch.manual_seed(0)
-    model = model_of().eval()
+    model = model_of(frame_size=16).eval()
     looking, prompts = model.language.looking, torch.tensor([2, 1, 3, 3])
-    for look in looking.looks:
-        torch.nn.init.normal_(look.out.weight, std=0.3)
+    stirred(looking, 0.3)
     torch.nn.init.zeros_(looking.bias)
     prefix = torch.randn(2, 5, model.config.dim)
     present = torch.tensor([[True] * 5, [True, True, True, False, False]])
@@ -46,7 +44,8 @@ def test_states_are_those_of_a_question_by_itself(step: int) -> None:
     held = torch.arange(8) < lengths[:, None]
     sight = looking.sight(torch.randn(2, model.config.vision_width, 4, 4), None)
     read = model.language.together(prefix, present, ids, held, pictures, sight=sight, prompts=prompts)
-    assert read.hidden.shape == (4, 8, model.config.dim) and read.asked.shape == (4, 16) and read.named.shape == (3, 16)
+    assert read.hidden.shape == (4, 8, model.config.dim)
+    assert read.asked.shape == (4, 2, 16) and read.named.shape == (3, 2, 16)
     for number, (length, frame) in enumerate(zip(lengths.tolist(), pictures.tolist(), strict=True)):
         own, asking = ids[number, None, :length], int(prompts[number])
         x = torch.cat([prefix[frame, None], model.language.embed(own[:, :asking])], 1)
@@ -62,18 +61,18 @@ def test_states_are_those_of_a_question_by_itself(step: int) -> None:
             )
             parts.append(states[0])
         torch.testing.assert_close(read.hidden[number, :length], torch.cat(parts), rtol=1e-4, atol=1e-5)
-        told = [F.softplus(logits) for row, logits in zip([0, 2, 2], read.named, strict=True) if row == number]
-        torch.testing.assert_close(memory.told[0, 0], sum(told, torch.zeros(16)), rtol=1e-4, atol=1e-5)
+        told = [looking.telling(logits) for row, logits in zip([0, 2, 2], read.named, strict=True) if row == number]
+        torch.testing.assert_close(memory.told[0, 0], sum(told, torch.zeros(2, 16)), rtol=1e-4, atol=1e-5)
 
 
 def test_what_was_told_is_not_asked_for_any_more() -> None:
     torch.manual_seed(0)
-    looking = model_of().language.looking
+    looking = model_of(frame_size=8).language.looking
     torch.nn.init.normal_(looking.looks[0].out.weight, std=0.3)
     sight, x = looking.sight(torch.randn(1, 48, 2, 2), None), torch.randn(1, 1, 48)
-    told = F.softplus(torch.tensor([[[9.0, -9.0, -9.0, -9.0]]]))
-    left = looking.left(torch.tensor([[[9.0, 9.0, -9.0, -9.0]]]), told)
-    assert left.round().flatten().tolist() == [0, 1, 0, 0]
-    one, both = (torch.tensor([[marks]]) for marks in ([0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]))
+    told = looking.telling(torch.tensor([9.0, -9.0, -9.0, -9.0]).expand(1, 1, 2, 4))
+    left = looking.left(torch.tensor([9.0, 9.0, -9.0, -9.0]).expand(1, 1, 2, 4), told)
+    assert left[0, 0].round().tolist() == [[0, 1, 0, 0]] * 2
+    one, both = (torch.tensor(marks).expand(1, 1, 2, 4) for marks in ([0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]))
     torch.testing.assert_close(looking(1, x, sight, left), looking(1, x, sight, one), rtol=1e-2, atol=1e-3)
     assert not torch.allclose(looking(1, x, sight, both), looking(1, x, sight, one), rtol=1e-2, atol=1e-2)

@@ -95,6 +95,13 @@ def test_a_score_is_taught_the_iou_also_from_far_away() -> None:
     torch.testing.assert_close(lost.grad, torch.tensor([-0.8, 0.7]) / 2)
 
 
+def test_how_far_to_the_right_places_lie_by_hand() -> None:
+    logits = torch.log(torch.tensor([0.25 / 0.75, 0.8 / 0.2])).requires_grad_()
+    wanted = -(0.5 * math.log(0.25) + 0.5 * math.log(0.75) + math.log(0.8)) / 2
+    assert losses.offset_loss(logits, torch.tensor([0.5, 1.0])).item() == pytest.approx(wanted)
+    assert losses.offset_loss(logits[:0], torch.zeros(0)).item() == 0
+
+
 def test_what_a_question_asks_for_by_hand() -> None:
     asked = torch.log(torch.tensor([[0.5 / 0.5, 0.25 / 0.75, 0.1 / 0.9], [1.0, 1.0, 1.0]]))
     covered = torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.0, 0.0]])

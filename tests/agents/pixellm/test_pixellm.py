@@ -18,7 +18,7 @@ from agents.pixellm.flops import query_flops
 from agents.pixellm.model import PixelLM
 from agents.pixellm.vision import inside, resized_positions
 from envs.errors import UserError
-from tests.agents.pixellm.shapes import SIDE, model_of, shapes, words_of
+from tests.agents.pixellm.shapes import SIDE, middles, model_of, shapes, stirred, words_of
 
 WORDS = words_of(6)
 TINY = PixelLMConfig.preset("tiny")
@@ -34,8 +34,7 @@ def model() -> PixelLM:
     torch.manual_seed(0)
     model = model_of(looks=(1, 2)).eval()
     assert model.language.looking is not None
-    for look in model.language.looking.looks:  # what a look adds in the beginning is nothing
-        torch.nn.init.normal_(look.out.weight, std=0.3)
+    stirred(model.language.looking, 0.3)
     torch.nn.init.zeros_(model.language.looking.bias)
     return model
 
@@ -280,11 +279,11 @@ def test_a_step_teaches_every_weight(changes: dict) -> None:
     config = PixelLMConfig.preset("tiny", max_answer=256, labels=(2, 3), **changes)
     config = config.ablated(name) if name else config
     model = PixelLM(config, words_of(config.group))
-    for look in model.language.looking.looks if config.looks else ():
-        torch.nn.init.normal_(look.out.weight, std=0.02)  # at 0 it keeps gradients from the rest of it
+    if config.looks:
+        stirred(model.language.looking, 0.02)  # at 0 they keep gradients from the rest of it
     asked = many_targets()[::5]
     labels = np.random.default_rng(0).integers(2, size=(SIDE, SIDE, len(config.labels)))
-    batch = model.collate(asked, [labels] * len(asked))
+    batch = model.collate(asked, [labels] * len(asked), [middles(masks) for *_, masks in asked])
     assert batch.dropped == 0 and len(batch.samples) == 0 + 5 + 10 + 15 + 20
     loss, figures = model(batch)
     loss.backward()
@@ -362,6 +361,7 @@ def test_the_shipped_size_and_its_decoder_share() -> None:
         ({"looks": (2, 1)}, "in order"),
         ({"looks": (1, 1)}, "each once"),
         ({"tower": "clip", "backbone": "hub"}, "has no looks"),
+        ({"looks": ()}, "pointing=false"),
     ],
 )
 def test_settings_that_do_not_fit(changes: dict, complaint: str) -> None:

@@ -127,6 +127,7 @@ def _add_blocks(top: Tabletop, layout: Layout, places: dict[str, str]) -> None:
                     State(
                         (f"Is the {name} {words}?", f"Would you say the {name} is {words}?"), truth,
                         f"Yes, the {name} is {words}.", f"No, the {name} is not {words}.", ("place", colour, place),
+                        (name,),
                     )
                 )  # fmt: skip
         if len(there) == 1:
@@ -168,15 +169,16 @@ def _add_fixtures(top: Tabletop, layout: Layout, scene: np.ndarray) -> None:
     for name, on in lights.items():
         top.states.append(
             State((f"Is the {name} on?", f"Does the {name} shine?", f"Is the {name} lit?"), bool(on),
-                  f"Yes, the {name} is on.", f"No, the {name} is off.")
+                  f"Yes, the {name} is on.", f"No, the {name} is off.", things=(name,))
         )  # fmt: skip
     top.states.append(
         State(("Is the drawer open?", "Has the drawer been pulled out?", "Does the drawer stand open?"), bool(opened),
-              "Yes, the drawer is open.", "No, the drawer is closed.")
+              "Yes, the drawer is open.", "No, the drawer is closed.", things=("drawer",))
     )  # fmt: skip
     top.states.append(
         State(("Is the sliding door on the left?", "Has the door been moved to the left?"), bool(left),
-              "Yes, the sliding door is on the left.", "No, the sliding door is on the right.")
+              "Yes, the sliding door is on the left.", "No, the sliding door is on the right.",
+              things=("sliding door",))
     )  # fmt: skip
     state = "open" if opened else "closed"
     asked: tuple[str, ...] = (

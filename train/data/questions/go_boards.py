@@ -57,6 +57,19 @@ class Board:
         """
         return _within(np.isin(self._stone_ids if stones else self._geometry.point_map, points))
 
+    def middle(self, point: int) -> tuple[float, float]:
+        """x and y of a point in the picture, px."""
+        return self._middles[point]
+
+    @cached_property
+    def _middles(self) -> list[tuple[float, float]]:
+        places = _within(self._geometry.point_map)
+        rows, columns = np.nonzero(places >= 0)
+        points = places[rows, columns]
+        counts = np.bincount(points, minlength=self.size**2)
+        y, x = (np.bincount(points, axis, self.size**2) / counts + 0.5 for axis in (rows, columns))
+        return list(zip(x.tolist(), y.tolist(), strict=True))
+
     @cached_property
     def labels(self) -> np.ndarray:
         """What each pixel's point is, int8 (H, W, labels of all sources); -1 beyond the points' squares."""

@@ -20,7 +20,7 @@ from train.data.questions.go_subjects import (
     groups,
     player,
 )
-from train.data.questions.question import Question, enumeration, marked, stack_masks
+from train.data.questions.question import Question, as_places, enumeration, marked, stack_masks
 from train.data.questions.splits import Draw, combination_name
 from train.data.questions.subjects import Made, ask, listing
 
@@ -48,7 +48,7 @@ def at(board: Board, draw: Draw) -> Made:
         ("What is at {}?", "What stands on {}?", "Which stone is on {}?", "Look at {}: what is there?", "Show me {}.")
     ).format(name)
     if stone == EMPTY:
-        return Made("at", question, f"The point {name} is empty.")
+        return Made("at", question, f"The point {name} is empty.", about=((name, (POINTS, (point,))),))
     called = f"{adjective(stone)} stone at {name}"
     return Made("at", question, f"There is a {marked(called)}.", ((called, (STONES, (point,))),))
 
@@ -63,7 +63,8 @@ def is_there(board: Board, draw: Draw) -> Made:
         ("Is there a {} stone at {}?", "Does a {} stone stand on {}?", "Do you see a {} stone on {}?")
     ).format(word, name)
     no = f"No, {name} is empty." if stone == EMPTY else f"No, there is a {adjective(stone)} stone at {name}."
-    return Made("is there", question, f"Yes, there is a {word} stone at {name}." if stone == colour else no)
+    answer = f"Yes, there is a {word} stone at {name}." if stone == colour else no
+    return Made("is there", question, answer, about=((name, (POINTS, (point,))),))
 
 
 def last_move(board: Board, draw: Draw) -> Made | None:
@@ -110,11 +111,11 @@ def turn(board: Board, draw: Draw) -> Made | None:
         return None
     if draw.chance(0.5):
         question = draw.one(("Whose turn is it?", "Who plays next?", "Which colour is to move?"))
-        return Made("turn", question, f"It is the turn of {player(board.facts.to_move)}.")
+        return Made("turn", question, f"It is the turn of {player(board.facts.to_move)}.", about=None)
     asked = draw.one((BLACK, WHITE))
     question = draw.one(("Is it {}'s turn?", "Is {} to move?", "Does {} play next?")).format(player(asked))
     right = "Yes" if asked == board.facts.to_move else "No"
-    return Made("turn", question, f"{right}, it is the turn of {player(board.facts.to_move)}.")
+    return Made("turn", question, f"{right}, it is the turn of {player(board.facts.to_move)}.", about=None)
 
 
 def captured_by(board: Board, draw: Draw) -> Made | None:
@@ -150,7 +151,8 @@ def group_at(board: Board, draw: Draw) -> Made | None:
     if not board.facts.chains:
         return None
     chain = draw.one(board.facts.chains)
-    name = board.name(draw.one(chain.points))
+    point = draw.one(chain.points)
+    name = board.name(point)
     question = draw.one(
         (
             "Show the whole group at {}.",
@@ -160,7 +162,12 @@ def group_at(board: Board, draw: Draw) -> Made | None:
         )
     ).format(name)
     called = f"{adjective(chain.colour)} group at {name}"
-    return Made("group", question, f"It is the {marked(called)}.", ((called, (STONES, chain.points)),))
+    return Made("group", question, f"It is the {marked(called)}.", ((called, _chain_at(chain, point)),))
+
+
+def _chain_at(chain: Chain, point: int) -> tuple[str, tuple[int, ...]]:
+    """A chain as a target's mask, called after one of its points."""
+    return STONES, (point, *(other for other in chain.points if other != point))
 
 
 def liberties(board: Board, draw: Draw) -> Made | None:
@@ -168,7 +175,8 @@ def liberties(board: Board, draw: Draw) -> Made | None:
     if not board.facts.chains:
         return None
     chain = draw.one(board.facts.chains)
-    name = board.name(draw.one(chain.points))
+    point = draw.one(chain.points)
+    name = board.name(point)
     question = draw.one(
         (
             "How many liberties does the group at {} have?",
@@ -178,7 +186,7 @@ def liberties(board: Board, draw: Draw) -> Made | None:
     ).format(name)
     called, number = f"The group at {name}", len(chain.liberties)
     has = f"{number} {'liberty' if number == 1 else 'liberties'}"
-    return Made("liberty count", question, f"{marked(called)} has {has}.", ((called, (STONES, chain.points)),))
+    return Made("liberty count", question, f"{marked(called)} has {has}.", ((called, _chain_at(chain, point)),))
 
 
 def largest(board: Board, draw: Draw) -> Made | None:
@@ -207,7 +215,8 @@ def territory(board: Board, draw: Draw) -> Made:
         question = draw.one(
             ("How many points of territory does {} have?", "Count the territory of {}.", "How large is {}'s territory?")
         ).format(who)
-        return Made("territory count", question, f"{who} surrounds {len(owned)} empty points.")
+        counted = tuple((board.name(point), (POINTS, (point,))) for point in owned)
+        return Made("territory count", question, f"{who} surrounds {len(owned)} empty points.", about=counted)
     question = draw.one(
         (
             "Where is {}'s territory?",
@@ -247,7 +256,7 @@ def reading(board: Board, draw: Draw) -> Made:
     words = {BLACK: "black", WHITE: "white", EMPTY: "empty"}
     said = [f"{board.name(point)} {words[int(board.facts.board[point])]}" for point in points]
     question = draw.one(("Read {}.", "Read out {}.", "What stands where: {}?")).format(what)
-    return Made("reading", question, f"{', '.join(said)}.")
+    return Made("reading", question, f"{', '.join(said)}.", about=None)
 
 
 # Each with how often it is drawn.
@@ -291,9 +300,11 @@ def make_reading(board: Board, draw: Draw) -> Made | None:
 def finish(board: Board, made: Made, split: str) -> Question:
     """The question with its frame and masks."""
     masks = [board.mask(points, stones=kind == STONES) for _, (kind, points) in made.targets]
+    places = None if made.about is None else [board.middle(points[0]) for _, (_, points) in made.targets + made.about]
     return Question(
         board.image, made.question, made.answer, stack_masks(masks, board.image.shape),
         tuple(name for name, _ in made.targets), made.family, "go", split, made.combination, board.labels,
+        None if places is None else as_places(places),
     )  # fmt: skip
 
 

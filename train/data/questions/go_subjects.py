@@ -39,7 +39,7 @@ def points(board: Board, places: Iterable[int]) -> list[Target]:
 
 
 def groups(board: Board, chains: Iterable[Chain]) -> list[Target]:
-    """Chains as targets, called after their first stone."""
+    """Chains as targets, called after their first stone. A target's first point is the one it is called after."""
     return [(f"the group at {board.name(chain.points[0])}", (STONES, chain.points)) for chain in chains]
 
 
@@ -49,17 +49,24 @@ def _colour_and(kind: str, draw: Draw, values: Iterable[str] = ()) -> tuple[str,
     return draw.combination(kind, options)
 
 
-def _stones_at(board: Board, kind: str, values: tuple[str, ...], where: str, inside: Callable[[int], bool]) -> Subject:
+def _stones_at(
+    board: Board, kind: str, values: tuple[str, ...], inside: Callable[[int], bool], where: str, *others: str
+) -> Subject:
+    """Stones of a colour, or of both. where: the place, as answers say it; others: as questions may say it too."""
     colour = COLOURS.get(values[0])
     wanted = (BLACK, WHITE) if colour is None else (colour,)
     there = [point for point, stone in enumerate(board.facts.board) if stone in wanted and inside(point)]
     what = f"{values[0]} stone" if colour else "stone"
-    return Subject(kind, f"{what} {where}", f"{what}s {where}", stones(board, there), combination_name(kind, values))
+    return Subject(
+        kind, f"{what} {where}", f"{what}s {where}", stones(board, there), combination_name(kind, values),
+        tuple((f"{what} {other}", f"{what}s {other}") for other in others),
+    )  # fmt: skip
 
 
 def of_colour(board: Board, draw: Draw) -> Subject:
     """All stones of a colour."""
-    return _stones_at(board, "stones", (draw.one(tuple(COLOURS)),), "on the board", lambda point: True)
+    who = (draw.one(tuple(COLOURS)),)
+    return _stones_at(board, "stones", who, lambda point: True, "on the board", "in this position", "in the picture")
 
 
 def in_row(board: Board, draw: Draw) -> Subject | None:
@@ -68,8 +75,8 @@ def in_row(board: Board, draw: Draw) -> Subject | None:
     drawn = draw.combination("row", [(who, row) for who in (*COLOURS, "any") for row in rows])
     if drawn is None:
         return None
-    row = board.size - int(drawn[1])
-    return _stones_at(board, "row", drawn, f"on row {drawn[1]}", lambda point: point // board.size == row)
+    row, ways = board.size - int(drawn[1]), [f"{way} row {drawn[1]}" for way in ("on", "in", "of", "along")]
+    return _stones_at(board, "row", drawn, lambda point: point // board.size == row, *ways)
 
 
 def in_column(board: Board, draw: Draw) -> Subject | None:
@@ -78,8 +85,8 @@ def in_column(board: Board, draw: Draw) -> Subject | None:
     drawn = draw.combination("column", [(who, letter) for who in (*COLOURS, "any") for letter in letters])
     if drawn is None:
         return None
-    column = letters.index(drawn[1])
-    return _stones_at(board, "column", drawn, f"in column {drawn[1]}", lambda point: point % board.size == column)
+    column, ways = letters.index(drawn[1]), [f"{way} column {drawn[1]}" for way in ("in", "on", "of", "along")]
+    return _stones_at(board, "column", drawn, lambda point: point % board.size == column, *ways)
 
 
 def in_corner(board: Board, draw: Draw) -> Subject | None:
@@ -94,7 +101,9 @@ def in_corner(board: Board, draw: Draw) -> Subject | None:
         row, column = divmod(point, size)
         return (row < side if upper else row >= size - side) and (column < side if left else column >= size - side)
 
-    return _stones_at(board, "corner", drawn, f"in the {drawn[1]} corner", inside)
+    bottom = drawn[1].replace("lower", "bottom").replace("upper", "top")
+    ways = (f"{way} corner" for way in (f"in the {drawn[1]}", f"of the {drawn[1]}", f"in the {bottom}"))
+    return _stones_at(board, "corner", drawn, inside, *ways)
 
 
 def on_edge(board: Board, draw: Draw) -> Subject | None:
@@ -109,7 +118,8 @@ def on_edge(board: Board, draw: Draw) -> Subject | None:
         "top": lambda point: point < size,
         "bottom": lambda point: point >= size * last,
     }
-    return _stones_at(board, "edge", drawn, f"on the {drawn[1]} edge", tests[drawn[1]])
+    ways = (f"{way} {drawn[1]} edge" for way in ("on the", "at the", "along the"))
+    return _stones_at(board, "edge", drawn, tests[drawn[1]], *ways)
 
 
 def atari_groups(board: Board, draw: Draw) -> Subject:

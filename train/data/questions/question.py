@@ -22,7 +22,9 @@ class Question:
     order of the slots, none of them empty; K is 0 to 20. names: what each target is called in the answer, right before
     its slot. source: where the frame is from. combination: what is asked for together, such as "corner: white/upper
     left", by which some questions are held out of training; "" where nothing is. labels: int8 (H, W, C), classes that
-    the pixels are of, -1 where that is not known; None where nothing is.
+    the pixels are of, -1 where that is not known; None where nothing is. places: float32 (n, 2), x and y in px of the
+    things that it is about, each at the point it is called after or in its middle: first the K targets, in their order,
+    then others, such as those that are counted; None where they are not known.
 
     Raises:
         ValueError: slots, names and masks do not go together.
@@ -38,6 +40,7 @@ class Question:
     split: str
     combination: str = ""
     labels: np.ndarray | None = None
+    places: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         slots = self.answer.count(SLOT)
@@ -49,6 +52,8 @@ class Question:
             raise ValueError(f"masks {self.masks.dtype} {self.masks.shape} do not fit a frame {self.image.shape}")
         if self.labels is not None and self.labels.shape[:2] != self.image.shape[:2]:
             raise ValueError(f"labels {self.labels.shape} do not fit a frame {self.image.shape}")
+        if self.places is not None and (self.places.shape[1:] != (2,) or len(self.places) < slots):
+            raise ValueError(f"places {self.places.shape} do not go with {slots} slots")
         if not self.masks.any((1, 2)).all():
             raise ValueError("a target has an empty mask")
         before = self.answer.split(SLOT)
@@ -60,6 +65,11 @@ class Question:
 def stack_masks(masks: Sequence[np.ndarray], shape: Sequence[int]) -> np.ndarray:
     """Masks bool (H, W) -> (K, H, W), also where there are none; shape: of the frame."""
     return np.stack(masks) if len(masks) else np.zeros((0, *shape[:2]), np.bool_)
+
+
+def as_places(places: Sequence[tuple[float, float]]) -> np.ndarray:
+    """x and y of things, float32 (n, 2), also where there are none."""
+    return np.array(places, np.float32).reshape(-1, 2)
 
 
 def marked(name: str) -> str:

@@ -101,7 +101,7 @@ def _open_or_closed(top: Tabletop, name: str, opened: bool, verbs: tuple[str, st
     word = "open" if opened else "closed"
     top.states.append(
         State((f"Is the {name} open?", f"Does the {name} stand open?", f"Has somebody opened the {name}?"), opened,
-              f"Yes, the {name} is open.", f"No, the {name} is closed.")
+              f"Yes, the {name} is open.", f"No, the {name} is closed.", things=(name,))
     )  # fmt: skip
     asked: tuple[str, ...] = (f"Is the {name} open or closed? Show it.", f"What is the state of the {name}?")
     top.attributes.append(Attribute(asked, name, f"The {{}} is {word}."))
@@ -186,7 +186,8 @@ def _toilet(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
         "Does the seat of the toilet stand up?",
         "Has somebody put the seat up?",
     )
-    top.states.append(State(asked, up, "Yes, the toilet seat is up.", "No, the toilet seat is down."))
+    no = "No, the toilet seat is down."
+    top.states.append(State(asked, up, "Yes, the toilet seat is up.", no, things=("toilet seat",)))
     asked = ("Is the toilet seat up or down? Show it.", "What is the state of the toilet seat?")
     top.attributes.append(Attribute(asked, "toilet seat", f"The {{}} is {'up' if up else 'down'}."))
     doing: tuple[str, ...] = (
@@ -208,7 +209,7 @@ def _lamp(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     top, word = look.top, "on" if lit else "off"
     top.absent = tuple(pair for pair in top.absent if pair[0] != "push button")
     asked: tuple[str, ...] = ("Is the lamp on?", "Does the bulb shine?", "Is the bulb lit?")
-    top.states.append(State(asked, lit, "Yes, the lamp is on.", "No, the lamp is off."))
+    top.states.append(State(asked, lit, "Yes, the lamp is on.", "No, the lamp is off.", things=("bulb",)))
     asked = ("Is the lamp on or off? Show it.", "What is the state of the lamp?")
     top.attributes.append(Attribute(asked, "lamp", f"The {{}} is {word}."))
     switch = "off" if lit else "on"
@@ -257,9 +258,10 @@ def _button(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     name = colour if rng.random() < 0.5 else others[int(rng.integers(len(others)))]
     asked = (f"Is the base of the button {name}?", f"Does the button have a {name} base?")
     no = f"No, the base is {colour}."
-    top.states.append(State(asked, name == colour, f"Yes, the base is {name}.", no, ("base", colour)))
+    things = ("button base",)
+    top.states.append(State(asked, name == colour, f"Yes, the base is {name}.", no, ("base", colour), things))
     asked = ("Has the button been pressed?", "Is the cap green?")
-    top.states.append(State(asked, pressed, "Yes, the cap is green.", "No, the cap is red."))
+    top.states.append(State(asked, pressed, "Yes, the cap is green.", "No, the cap is red.", things=("button cap",)))
     doing: tuple[str, ...] = (
         "use the button",
         "push the button down",

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from train.data.questions.question import Question, enumeration, marked, stack_masks
+from train.data.questions.question import Question, as_places, enumeration, marked, stack_masks
 from train.data.questions.splits import Draw, combination_name
 from train.data.questions.subjects import Made, Subject, ask, listing
-from train.data.questions.tabletops import Tabletop
+from train.data.questions.tabletops import Tabletop, middle
 
 ROBOT = ("robot arm", "gripper")  # in every picture, so they are asked for less often
 MOST_NAMED = 8  # things in one question
@@ -91,11 +91,13 @@ def state(top: Tabletop, draw: Draw) -> Made | None:
     drawn = draw.one(options)
     if drawn.combination and draw.combination(drawn.combination[0], [drawn.combination[1:]]) is None:
         return None
+    seen = [name for name in drawn.things if name in top.things]
     return Made(
         "state",
         draw.one(drawn.questions),
         drawn.yes if drawn.truth else drawn.no,
         combination=_named(drawn.combination),
+        about=_targets(top, seen) if seen else None,
     )
 
 
@@ -161,7 +163,7 @@ def on_side(top: Tabletop, draw: Draw) -> Made | None:
         )
     ).format(name, side, anchor)
     answer = f"{'Yes' if real == side else 'No'}, the {name} is to the {real} of the {anchor}."
-    return Made("side", asked, answer, combination=_named(("side", *drawn)))
+    return Made("side", asked, answer, combination=_named(("side", *drawn)), about=_targets(top, (name, anchor)))
 
 
 def nearest(top: Tabletop, draw: Draw) -> Made | None:
@@ -207,9 +209,10 @@ def make_question(top: Tabletop, draw: Draw) -> Made | None:
 
 def finish(top: Tabletop, made: Made, split: str) -> Question:
     """The question with its frame and masks."""
+    places = None if made.about is None else as_places([middle(mask) for _, mask in made.targets + made.about])
     return Question(
         top.image, made.question, made.answer, stack_masks([mask for _, mask in made.targets], top.image.shape),
-        tuple(name for name, _ in made.targets), made.family, top.source, split, made.combination, top.labels,
+        tuple(name for name, _ in made.targets), made.family, top.source, split, made.combination, top.labels, places,
     )  # fmt: skip
 
 

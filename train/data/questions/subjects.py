@@ -12,20 +12,26 @@ from train.data.questions.splits import Draw
 
 @dataclass(frozen=True)
 class Made:
-    """A question in words. targets: each one's name and what its mask is made of, in the order of the slots."""
+    """A question in words.
+
+    targets: each one's name and what its mask is made of, in the order of the slots. about: other things that it is
+    about, such as those that are counted, in the same form; None: neither they nor the targets' places are for a model
+    to learn.
+    """
 
     family: str
     question: str
     answer: str
     targets: tuple[tuple[str, Any], ...] = ()
     combination: str = ""
+    about: tuple[tuple[str, Any], ...] | None = ()
 
 
 @dataclass(frozen=True)
 class Subject:
     """What may be asked for: things of one kind that satisfy a condition, such as the white stones in atari.
 
-    targets: as in `Made`, in reading order.
+    targets: as in `Made`, in reading order. others: other ways to say singular and plural, for training questions.
     """
 
     kind: str
@@ -33,8 +39,10 @@ class Subject:
     plural: str
     targets: Sequence[tuple[str, Any]]
     combination: str = ""
+    others: tuple[tuple[str, str], ...] = ()
 
 
+_OTHERWISE = 0.5  # share of training questions about a subject that can be put otherwise which are
 _SHOW = (
     "Where are the {many}?",
     "Which are the {many}?",
@@ -82,7 +90,7 @@ def count(subject: Subject, draw: Draw) -> Made | None:
     if number > MAX_TARGETS:
         return None
     there = f"There is 1 {subject.singular}." if number == 1 else f"There are {number} {subject.plural}."
-    return Made("count", _worded(_COUNT, subject, draw), there, combination=subject.combination)
+    return Made("count", _worded(_COUNT, subject, draw), there, (), subject.combination, tuple(subject.targets))
 
 
 def is_any(subject: Subject, draw: Draw) -> Made:
@@ -90,7 +98,7 @@ def is_any(subject: Subject, draw: Draw) -> Made:
     answer = (
         f"Yes, there is {with_article(subject.singular)}." if subject.targets else f"No, there are no {subject.plural}."
     )
-    return Made("any", _worded(_ANY, subject, draw), answer, combination=subject.combination)
+    return Made("any", _worded(_ANY, subject, draw), answer, (), subject.combination, tuple(subject.targets))
 
 
 def ask(subject: Subject | None, draw: Draw, kinds: str) -> Made | None:
@@ -101,8 +109,11 @@ def ask(subject: Subject | None, draw: Draw, kinds: str) -> Made | None:
 
 
 def _worded(templates: Sequence[str], subject: Subject, draw: Draw) -> str:
-    one = subject.singular
-    return draw.one(templates).format(one=one, a_one=with_article(one), many=subject.plural)
+    one, many = subject.singular, subject.plural
+    template = draw.one(templates)
+    if draw.split == "train" and subject.others and draw.chance(_OTHERWISE):
+        one, many = draw.one(subject.others)
+    return template.format(one=one, a_one=with_article(one), many=many)
 
 
 def with_article(noun: str) -> str:

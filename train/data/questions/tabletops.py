@@ -21,6 +21,12 @@ class Unclear(Exception):  # noqa: N818
     """Raised for a scene that shows so little of something that nobody could say whether it is there."""
 
 
+def middle(mask: np.ndarray) -> tuple[float, float]:
+    """x and y of the middle of a mask bool (H, W), px."""
+    rows, columns = np.nonzero(mask)
+    return float(columns.mean()), float(rows.mean())
+
+
 @dataclass(frozen=True, eq=False)
 class Seen:
     """Something in the picture. name: without an article. mask: bool (H, W)."""
@@ -31,8 +37,7 @@ class Seen:
     @cached_property
     def middle(self) -> tuple[float, float]:
         """x and y of its middle, px."""
-        rows, columns = np.nonzero(self.mask)
-        return float(columns.mean()), float(rows.mean())
+        return middle(self.mask)
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,17 @@ class Kind:
 
 @dataclass(frozen=True)
 class State:
-    """Something that is so or not: how it is asked, and the two answers. combination: its values, kind first, or ()."""
+    """Something that is so or not: how it is asked, and the two answers.
+
+    combination: its values, kind first, or (). things: names of what it can be seen from.
+    """
 
     questions: tuple[str, ...]
     truth: bool
     yes: str
     no: str
     combination: tuple[str, ...] = ()
+    things: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,9 @@ def test_a_position_by_hand() -> None:
     assert where(labels["cuts white"]) == points("E4", "D3") and not where(labels["cuts black"]) & points("B4")
     assert set(labels["owner"]) == {0}
     assert where(labels["last"]) == points("C2")
+    told = [labels[f"first {name}"] for name in ("column", "tens", "units")]
+    assert [int(part[gtp_to_point("C2", 5)]) for part in told] == [2, 0, 3], "C2 is of the chain that is called C3"
+    assert all(set(np.flatnonzero(part < 0)) == where(labels["stone"], 0) for part in told), "no area is anybody's"
     assert labels["column"].tolist() == [0, 1, 2, 3, 4] * 5
     assert labels["units"].tolist() == np.repeat([5, 4, 3, 2, 1], 5).tolist() and set(labels["tens"]) == {0}
 
@@ -57,6 +60,7 @@ def test_areas_have_an_owner_and_a_first_point() -> None:
     labels = labels_of(". B . . .\nB B . W W\n. . . W .\nB . . . W\n. . . . .\n")
     assert where(labels["owner"], 1) == points("A5") and where(labels["owner"], 2) == points("E3")
     assert points("A5", "E3") < where(labels["first"])
+    assert labels["first column"][gtp_to_point("E3", 5)] == 4 and labels["first units"][gtp_to_point("E3", 5)] == 3
 
 
 def test_rows_of_two_digits() -> None:

@@ -9,6 +9,7 @@ from envs.go.batch import Positions, replay
 from envs.go.coords import gtp_to_point
 from envs.go.facts import BoardFacts
 from train.data.questions import go_questions, go_subjects
+from train.data.questions.answers import answer_fields
 from train.data.questions.go_boards import Board, BoardScenes, random_game
 from train.data.questions.question import SIDE, SLOT
 from train.data.questions.splits import Draw
@@ -53,6 +54,46 @@ class Fixed(Draw):
 def names(subject: Subject | None) -> list[str]:
     assert subject is not None
     return [name for name, _ in subject.targets]
+
+
+def test_in_training_a_place_is_asked_for_in_several_ways_and_told_in_one() -> None:
+    here, asked = board(), set[str]()
+    for seed in range(40):
+        subject = go_subjects.in_row(here, Fixed("1", split="train"))
+        assert subject is not None
+        made = show(subject, Draw(np.random.default_rng(seed), "train"))
+        assert made is not None and " on row " in made.answer
+        asked.add(next(way for way in ("on", "in", "of", "along") if f" {way} row " in made.question))
+        made = show(subject, Draw(np.random.default_rng(seed), "test"))
+        assert made is not None and " on row " in made.question
+    assert len(asked) == 4
+
+
+def test_places_are_where_things_are_called_after() -> None:
+    """Of the targets, in their order, and of what is counted or asked about without a mask."""
+    here = board(last="E4")
+    seen = 0
+    for seed in range(400):
+        made = go_questions.make_question(here, Draw(np.random.default_rng(seed), "test"))
+        if made is None:
+            continue
+        question = go_questions.finish(here, made, "test")
+        if question.places is None:
+            assert made.family == "turn"
+            continue
+        for name, place in zip(question.names, question.places, strict=False):
+            if name[-1].isdigit():
+                point = gtp_to_point(name.split()[-1], 9)
+                assert tuple(place) == pytest.approx(here.middle(point))
+                seen += 1
+        if made.family == "count":
+            assert answer_fields(made.answer)["numbers"][0] == str(len(question.places))
+        if made.family in ("at", "is there"):
+            assert len(question.places) == 1
+    assert seen > 200
+    mask = here.mask((40,), stones=False)
+    rows, columns = np.nonzero(mask)
+    assert here.middle(40) == pytest.approx((columns.mean() + 0.5, rows.mean() + 0.5))
 
 
 def test_reading_out_a_line_and_points() -> None:

@@ -57,6 +57,24 @@ def test_targets_come_from_left_to_right_and_do_not_overlap() -> None:
         assert np.sum([mask for _, mask in made.targets], axis=0).max() == 1, "box and lid overlap"
 
 
+def test_places_are_the_middles_of_what_is_asked_about() -> None:
+    top = top_of(bottle=5, lamp=70, box=30)
+    full = State(("Is it full?",), True, "Yes.", "No.", things=("bottle", "lid"))
+    top.states = [full, State(("Is it late?",), True, "Yes.", "No.")]
+    top.movable, top.anchors = ("bottle", "lamp"), ("box",)
+    bottle, lamp, box = ((column + 2.0, 12.0) for column in (5, 70, 30))
+    found = set()
+    for seed in range(60):
+        for family in (robot_questions.several, robot_questions.on_side, robot_questions.state):
+            made = family(top, Draw(np.random.default_rng(seed), "train"))
+            assert made is not None
+            places = robot_questions.finish(top, made, "train").places
+            found.add((made.family, None if places is None else tuple(map(tuple, places.tolist()))))
+    assert ("state", (bottle,)) in found and ("state", None) in found
+    assert {("side", (bottle, box)), ("side", (box, lamp))} <= found
+    assert ("several", (bottle, box, lamp)) in found
+
+
 def test_what_is_hardly_seen_is_no_thing() -> None:
     top = top_of(cup=50)
     small = np.zeros((40, 100), np.bool_)

@@ -22,7 +22,7 @@ from agents.pixellm.checkpoint import empty_pixellm, load_pixellm, save_pixellm
 from agents.pixellm.config import PixelLMConfig
 from agents.pixellm.model import PixelLM
 from agents.pixellm.vision import inside
-from agents.pixellm.words import Words, train_words, words_of
+from agents.pixellm.words import train_words, words_of
 from envs.errors import UserError
 from train.stages import Inputs, generator
 
@@ -83,6 +83,9 @@ class PixelLMStageConfig:
     # Held-out questions measured at an evaluation under their true answers, and how many of them are answered freely
     evaluate_questions: int = 500
     answer_questions: int = 100
+    # Of a model to go on with, only tower, words and looks are kept: codebook, fusion and decoder begin anew and may be
+    # others, as comparisons of them want
+    anew: bool = False
     # Local Hugging Face folders of CLIP and of a Llama, for model=paper
     clip: str = ""
     llama: str = ""
@@ -99,6 +102,8 @@ class PixelLMStageConfig:
                 self.model.ablated(self.ablation)
             except ValueError as error:
                 raise UserError(f"stage.ablation: {error}") from error
+        if self.anew and self.inputs.pixellm is None:
+            raise UserError("stage.anew keeps a part of a trained model: give its folder as inputs.pixellm")
         if bool(self.clip) != bool(self.llama):
             raise UserError("stage.clip and stage.llama go together: give both folders, or none")
 
@@ -125,7 +130,7 @@ class PixelLMStage:
         asked = self.train.sample(rng, config.vocabulary_questions)
         texts = [text for one in asked for text in (one.question, one.answer)]
         if config.inputs.pixellm is not None:
-            return _begun(config.inputs.folder("pixellm"), settings, words_of(texts))
+            return _begun(config.inputs.folder("pixellm"), settings, words_of(texts), anew=config.anew)
         return empty_pixellm(settings, train_words(texts, settings.group, pieces=config.pieces))
 
     def batch(self, step: int, micro: int, rank: int, world_size: int, batch_size: int) -> Batch:
@@ -201,13 +206,22 @@ class PixelLMStage:
         save_pixellm(model, folder, metrics=metrics, data=as_values(self.config.data))
 
 
-def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
+# Settings and weights of what `stage.anew` begins anew
+_MASKS = (
+    "features", "scales", "tokens", "fusion", "decoder", "projector", "decoder_width", "decoder_layers",
+    "decoder_heads", "decoder_mlp", "growth",
+)  # fmt: skip
+_MASK_PARTS = ("language.codebook.", "fusion.", "decoder.")
+
+
+def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool = False) -> PixelLM:
     """A trained model to go on with; UserError unless its settings are these, losses apart.
 
     Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none.
     Where its labels differ from the data's, those that both begin with go on, told by their numbers of classes, and the
     others are learned anew. A model without looks may get some, which begin by adding nothing. known: words
-    that it learns now; they are noted beside those that it has told, and not at all where it has told none.
+    that it learns now; they are noted beside those that it has told, and not at all where it has told none. anew: as
+    in the stage's settings.
     """
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
@@ -215,18 +229,24 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str]) -> PixelLM:
     free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight", "label_weight"}
     own = {name: getattr(model.config, name) for name in ("heads", "vision_heads")}
     own["labels"] = settings.labels or model.config.labels
-    free |= own.keys() | {"look_weight"} | ({"looks"} if not model.config.looks else set())
+    free |= own.keys() | {"look_weight", *(_MASKS if anew else ())} | ({"looks"} if not model.config.looks else set())
     for key, value in vars(settings).items():
         if key not in free and getattr(model.config, key) != value:
             raise UserError(
                 f"inputs.pixellm: {folder} has {key}={getattr(model.config, key)} where this run has {value}: "
                 "give the model's own settings"
             )
-    words = Words.from_json(model.words.to_json(), model.config.group, model.words.known and model.words.known | known)
+    words = model.words.regrouped(settings.group)
+    words.known = words.known and words.known | known
     begun = empty_pixellm(replace(settings, **own), words)
     weights = model.state_dict()
     if not model.config.looks:
         weights |= {name: value for name, value in begun.state_dict().items() if name.startswith("language.looking.")}
+    if anew:
+        first = begun.state_dict()  # its maps may be of fewer depths
+        weights = first | {
+            name: value for name, value in weights.items() if name in first and not name.startswith(_MASK_PARTS)
+        }
     if own["labels"] != model.config.labels:
         weights |= _label_weights(model, begun)
     begun.load_state_dict(weights)

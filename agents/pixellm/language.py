@@ -155,9 +155,10 @@ class Language(nn.Module):
             if asked is None or told is None:
                 asked = looking.ask(x[:, -1], seen.specs)[:, None]
                 told = torch.zeros_like(asked)
-            if ids is not None:
-                begins = (ids == self.vocabulary)[..., None, None]
-                told = told + (looking.telling(looking.locate(x, seen.specs[:, None])) * begins).cumsum(1)
+            begins = None if ids is None else ids == self.vocabulary
+            if begins is not None and (begins.is_meta or begins.any()):  # in most steps no target is named
+                named = looking.telling(looking.locate(x, seen.specs[:, None]))
+                told = told + (named * begins[..., None, None]).cumsum(1)
             return looking.left(asked, told)
 
         between = looking.between(seen, mark, words=words)

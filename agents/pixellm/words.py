@@ -7,6 +7,7 @@ codebook's tokens. Text from people never becomes one of these, whatever it says
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,12 @@ class Words:
         except Exception as error:  # the library raises plain Exceptions
             raise ValueError(f"no tokenizer ({error})") from error
         return cls(tokenizer, group, known)
+
+    def regrouped(self, group: int) -> Words:
+        """The same words with a codebook of another size; ids of words stay as they are."""
+        values, own = json.loads(self.to_json()), seg_names(self.group)
+        values["added_tokens"] = [token for token in values["added_tokens"] if token["content"] not in own]
+        return Words.from_json(json.dumps(values), group, self.known)
 
     @classmethod
     def from_file(cls, path: str | Path, group: int) -> Words:

@@ -163,6 +163,25 @@ def test_ablations_are_settings() -> None:
         settings(ablation="everything")
 
 
+def test_masks_may_be_learned_anew_by_another_decoder(tmp_path: Path) -> None:
+    """Tower and words go on; one token in place of six, a map of one depth, another decoder."""
+    stage = PixelLMStage(settings())
+    stage.export(stage.model, tmp_path / "ask", {})
+    inputs = Inputs(pixellm=str(tmp_path / "ask"))
+    begun = PixelLMStage(settings(ablation="lisa", anew=True, inputs=inputs))
+    before, weights = stage.model.state_dict(), begun.model.state_dict()
+    parts = ("language.codebook.", "fusion.", "decoder.")
+    assert all(torch.equal(weights[name], before[name]) for name in weights if not name.startswith(parts))
+    assert begun.model.config.group == begun.model.words.group == 1
+    begun.model(begun.batch(0, 0, 0, 1, 4))
+    same = PixelLMStage(settings(anew=True, inputs=inputs)).model.state_dict()
+    assert not torch.equal(same["language.codebook.embeddings"], before["language.codebook.embeddings"])
+    with pytest.raises(UserError, match="has features="):
+        PixelLMStage(settings(ablation="lisa", inputs=inputs))
+    with pytest.raises(UserError, match=r"stage\.anew"):
+        settings(anew=True)
+
+
 def test_data_without_questions() -> None:
     with pytest.raises(UserError, match="data=ask"):
         PixelLMStageConfig(data=object(), model=PixelLMConfig.preset("tiny"))

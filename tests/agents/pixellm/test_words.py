@@ -67,6 +67,15 @@ def test_known_words_are_those_of_the_texts() -> None:
     assert words.knows("Led") and words.knows("box") and not words.knows("seg") and not words.knows("drawer")
 
 
+def test_words_stay_where_the_codebook_has_another_size() -> None:
+    six, text = words_of(6), "What red disc is there? {seg}"
+    one = six.regrouped(1)
+    assert one.vocabulary == six.vocabulary and one.group == 1 and one.known == six.known
+    assert one.encode(text) == six.encode(text) and one.decode(one.encode(text)) == text
+    assert one.regrouped(6).to_json() == six.to_json()
+    assert (one.pad, one.end, one.codebook) == (six.pad, six.end, [six.vocabulary])
+
+
 def test_where_nobody_told_the_words_a_piece_is_one() -> None:
     words = Words.from_json(train_words(["the box"] * 3, 6, pieces=300).to_json(), 6)
     assert words.known == frozenset() and words.knows("the") and words.knows("box") and not words.knows("boxes")

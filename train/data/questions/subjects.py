@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,7 @@ class Subject:
     others: tuple[tuple[str, str], ...] = ()
 
 
-_OTHERWISE = 0.5  # share of training questions about a subject that can be put otherwise which are
+_OTHERWISE, _TURNED_SHARE = 0.5, 0.25  # shares of training questions that are put otherwise, of those that can be
 _SHOW = (
     "Where are the {many}?",
     "Which are the {many}?",
@@ -59,12 +60,20 @@ _COUNT = (
     "What is the number of {many}?",
     "Tell me how many {many} you see.",
 )
+# With the noun apart, as in "Which white stones are on row 5?"; in training alone, as are a subject's other names
+_TURNED = {
+    "show": ("Which {nouns} {do}?", "What {nouns} {do}?", "Show me which {nouns} {do}.", "Tell me which {nouns} {do}."),
+    "count": ("How many {nouns} {do}?", "How many of the {nouns} {do}?"),
+    "any": ("Is it so that any {nouns} {do}?", "Can you tell whether any {nouns} {do}?"),
+}
+_NOUNS = re.compile(r"([^,]+?) (with|on|in|along|at|to(?= the)|between) (.+)")
 _ANY = (
     "Are there any {many}?",
     "Is there {a_one}?",
     "Do you see any {many}?",
     "Is there at least one {one}?",
 )
+_TEMPLATES = {"show": _SHOW, "count": _COUNT, "any": _ANY}
 
 
 def listing(singular: str, plural: str, names: Sequence[str]) -> str:
@@ -81,7 +90,7 @@ def show(subject: Subject, draw: Draw) -> Made | None:
     if len(subject.targets) > MAX_TARGETS:
         return None
     answer = listing(subject.singular, subject.plural, [name for name, _ in subject.targets])
-    return Made(subject.kind, _worded(_SHOW, subject, draw), answer, tuple(subject.targets), subject.combination)
+    return Made(subject.kind, _worded("show", subject, draw), answer, tuple(subject.targets), subject.combination)
 
 
 def count(subject: Subject, draw: Draw) -> Made | None:
@@ -90,7 +99,7 @@ def count(subject: Subject, draw: Draw) -> Made | None:
     if number > MAX_TARGETS:
         return None
     there = f"There is 1 {subject.singular}." if number == 1 else f"There are {number} {subject.plural}."
-    return Made("count", _worded(_COUNT, subject, draw), there, (), subject.combination, tuple(subject.targets))
+    return Made("count", _worded("count", subject, draw), there, (), subject.combination, tuple(subject.targets))
 
 
 def is_any(subject: Subject, draw: Draw) -> Made:
@@ -98,7 +107,7 @@ def is_any(subject: Subject, draw: Draw) -> Made:
     answer = (
         f"Yes, there is {with_article(subject.singular)}." if subject.targets else f"No, there are no {subject.plural}."
     )
-    return Made("any", _worded(_ANY, subject, draw), answer, (), subject.combination, tuple(subject.targets))
+    return Made("any", _worded("any", subject, draw), answer, (), subject.combination, tuple(subject.targets))
 
 
 def ask(subject: Subject | None, draw: Draw, kinds: str) -> Made | None:
@@ -108,11 +117,18 @@ def ask(subject: Subject | None, draw: Draw, kinds: str) -> Made | None:
     return {"s": show, "c": count, "a": is_any}[draw.one(kinds)](subject, draw)
 
 
-def _worded(templates: Sequence[str], subject: Subject, draw: Draw) -> str:
+def _worded(kind: str, subject: Subject, draw: Draw) -> str:
     one, many = subject.singular, subject.plural
-    template = draw.one(templates)
-    if draw.split == "train" and subject.others and draw.chance(_OTHERWISE):
-        one, many = draw.one(subject.others)
+    template = draw.one(_TEMPLATES[kind])
+    if draw.split == "train":
+        if subject.others and draw.chance(_OTHERWISE):
+            one, many = draw.one(subject.others)
+        found = _NOUNS.fullmatch(many)
+        if found and draw.chance(_TURNED_SHARE):
+            nouns, link, rest = found.groups()
+            return draw.one(_TURNED[kind]).format(
+                nouns=nouns, do=f"have {rest}" if link == "with" else f"are {link} {rest}"
+            )
     return template.format(one=one, a_one=with_article(one), many=many)
 
 

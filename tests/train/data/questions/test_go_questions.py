@@ -57,16 +57,17 @@ def names(subject: Subject | None) -> list[str]:
 
 
 def test_in_training_a_place_is_asked_for_in_several_ways_and_told_in_one() -> None:
-    here, asked = board(), set[str]()
-    for seed in range(40):
+    here, asked, opened = board(), set[str](), set[str]()
+    for seed in range(60):
         subject = go_subjects.in_row(here, Fixed("1", split="train"))
         assert subject is not None
         made = show(subject, Draw(np.random.default_rng(seed), "train"))
         assert made is not None and " on row " in made.answer
         asked.add(next(way for way in ("on", "in", "of", "along") if f" {way} row " in made.question))
+        opened.add(made.question.rsplit(" ", 3)[0])
         made = show(subject, Draw(np.random.default_rng(seed), "test"))
-        assert made is not None and " on row " in made.question
-    assert len(asked) == 4
+        assert made is not None and " on row " in made.question and "stones are" not in made.question
+    assert len(asked) == 4 and {"Which black stones are", "Where are the black stones"} <= opened
 
 
 def test_places_are_where_things_are_called_after() -> None:

@@ -229,7 +229,9 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
     free = {"alpha", "claims", "text_weight", "mask_weight", "dice_weight", "score_weight", "label_weight"}
     own = {name: getattr(model.config, name) for name in ("heads", "vision_heads")}
     own["labels"] = settings.labels or model.config.labels
-    free |= own.keys() | {"look_weight", *(_MASKS if anew else ())} | ({"looks"} if not model.config.looks else set())
+    free |= own.keys() | {"look_weight", *(_MASKS if anew else ())}
+    if not model.config.looks:
+        free |= {"looks", "pointing"}
     for key, value in vars(settings).items():
         if key not in free and getattr(model.config, key) != value:
             raise UserError(

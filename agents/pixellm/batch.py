@@ -40,7 +40,7 @@ class Batch:
         named: float32 (N, grid * grid), the same of each target that has a group in `ids`, in their order, also of
             those whose masks are not learned.
         places: float32 (B, grid * grid), 1 for each cell that has a place of what a question is about; -1 in the rows
-            of questions of which that is not known.
+            of questions of which that is not known. Places that share a cell are one.
         offsets: float32 (B, grid * grid), how far to the right in its cell such a place lies, 0..1 of its width.
         spots: int64 (N,), the cell of each such target's place, or -1.
         dropped: how many targets did not fit.
@@ -177,7 +177,8 @@ def collate(
     in px of what each item is about, its targets first and in their order, or None; likewise.
 
     Raises:
-        ValueError: an answer's slots and masks are not as many, or an array is not what it should be.
+        ValueError: an answer's slots and masks are not as many, its places are fewer, or an array is not what it should
+            be.
     """
     frames, sizes, pictures = frames_of([image for image, *_ in items], config.frame_size)
     fitted_sizes = [(int(height), int(width)) for height, width in sizes[pictures].tolist()]
@@ -203,9 +204,12 @@ def collate(
             asked.append(_cells(shown.any(0)[None], config.patch)[0])
         else:
             asked.append(torch.full((config.grid**2,), -1.0))
-        cells, offsets, found = _places_of(places[number] if places else None, image, fitted_sizes[number], config)
+        there = places[number] if places else None
+        if there is not None and len(there) < len(truth):
+            raise ValueError(f"{len(there)} places for {len(truth)} targets of the answer {answer!r}")
+        cells, offsets, found = _places_of(there, image, fitted_sizes[number], config)
         pointed.append(torch.stack([cells, offsets]))
-        spots.append(found[:kept] if len(found) else torch.full((kept,), -1))
+        spots.append(torch.full((kept,), -1) if there is None else found[:kept])
         dropped += encoded.dropped
     drawn = torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool)
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad)

@@ -37,7 +37,7 @@ class PixelLMConfig(ModelConfig):
     lora_dropout: float = 0.05
     # Blocks behind which words look at the cells that their question is about (see looking.py); none in hub models
     looks: tuple[int, ...] = ()
-    pointing: bool = False  # the first look also tells which place comes next and how many there are (see pointing.py)
+    pointing: bool = False  # the first look also tells which place comes next and how many are left (see pointing.py)
     max_question: int = 96  # tokens
     max_answer: int = 320  # tokens; in training, targets beyond are dropped whole
     # Codebook

@@ -157,7 +157,7 @@ class Language(nn.Module):
                 told = torch.zeros_like(asked)
             begins = None if ids is None else ids == self.vocabulary
             if begins is not None and (begins.is_meta or begins.any()):  # in most steps no target is named
-                named = looking.telling(looking.locate(x, seen.specs[:, None]))
+                named = looking.telling(looking.locate(x, seen.specs))
                 told = told + (named * begins[..., None, None]).cumsum(1)
             return looking.left(asked, told)
 
@@ -205,7 +205,7 @@ class Language(nn.Module):
             def mark(x: Tensor) -> Tensor:
                 nonlocal asked, named
                 asked = looking.ask(x[pictures, ends], seen.specs[pictures])
-                named = looking.locate(x[pictures[whose], begun], seen.specs[pictures[whose]])
+                named = looking.locate(x[pictures[whose], begun][:, None], seen.specs[pictures[whose]])[:, 0]
                 told, maps = looking.telling(named), asked.shape[1:]
                 parts = (own.to(asked.dtype) @ asked.flatten(1), behind.to(told.dtype) @ told.flatten(1))
                 return looking.left(*(part.unflatten(-1, maps) for part in parts))  # (F, L - P, maps, n)

@@ -25,7 +25,9 @@ from agents.videoworld.llama import RMSNorm
 _SPEC = 128  # width in which a question and cells are compared
 _LEANING = 4.0  # by how much a marked cell's score is higher in the beginning
 _RARE = -4.0  # the logit of a cell to be asked for, in the beginning
-_SHARPNESS = (1.0, 2.0)  # of each map: the many cells that are hardly likely to be a place are not to add up to one
+# What a map's logits are multiplied by where words see it: there are many cells that hardly are a place, and they must
+# not add up to one
+_SHARPNESS = (1.0, 2.0)
 
 
 @dataclass(frozen=True)
@@ -117,16 +119,16 @@ class Looking(nn.Module):
 
     def ask(self, states: Tensor, specs: Tensor) -> Tensor:
         """Logits (B, maps, n) of what questions ask for: states (B, dim) of their ends, their frames' specs."""
-        return self._compared(self.question, states, specs) + self.bias[0]
+        return self._compared(self.question, states[:, None], specs)[:, 0] + self.bias[0]
 
     def locate(self, states: Tensor, specs: Tensor) -> Tensor:
-        """Logits (..., maps, n) of what targets are: states (..., dim) where groups begin, specs as in `Sight`."""
+        """Logits (B, L, maps, n) of what targets are: states (B, L, dim) where groups begin, their frames' specs."""
         return self._compared(self.target, states, specs) + self.bias[1]
 
     def _compared(self, projectors: nn.ModuleList, states: Tensor, specs: Tensor) -> Tensor:
         x = self.norm(states)
-        wanted = torch.stack([projector(x) for projector in projectors], -2)
-        return (specs @ wanted[..., None])[..., 0] * _SPEC**-0.5
+        wanted = torch.stack([projector(x) for projector in projectors], 1)  # (B, maps, L, spec)
+        return (wanted @ specs.transpose(-1, -2)).transpose(1, 2) * _SPEC**-0.5
 
     def telling(self, named: Tensor) -> Tensor:
         """What naming a target adds to `told`, float32 of the shape of its logits (..., maps, n)."""
@@ -167,5 +169,6 @@ class Looking(nn.Module):
         place = self.blocks.index(number)
         added: Tensor = self.looks[place](x, sight.keys[place], sight.values[place], left[..., 0, :], sight.cells)
         if self.pointing is not None and place == 0:
-            added = added + self.pointing(left[..., 1, :], sight.places)
+            places = left[..., 1, :] if sight.cells is None else left[..., 1, :] * sight.cells[:, None]
+            added = added + self.pointing(places, sight.places)
         return added

@@ -1,8 +1,8 @@
-"""What comes next, and how many there are: read off a map of the places that have yet to be told.
+"""What comes next, and how many are left: read off a map of the places that have yet to be told.
 
 Answers list things in reading order, boards row by row and tabletops from left to right, and call each by what is seen
 at one place. So words need not search: they are given what the cell of the first place that is left holds, in both
-orders, and how many places there are. Attention, a mean, can do neither.
+orders, and how many places are left. Attention, a mean, can do neither.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from agents.pixellm.config import PixelLMConfig
 
 _MOST = 40  # places that are counted one by one
-_SPREAD = 0.4  # of what a number of places looks like, in places
+_SPREAD = 0.4  # places; how far from a number a sum of likelihoods may be and still look like it
 
 
 @dataclass(frozen=True)

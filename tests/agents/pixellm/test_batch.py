@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from agents.pixellm.batch import collate
@@ -53,6 +54,13 @@ def test_places_of_what_a_question_is_about() -> None:
     """Those of targets and those of others, on a picture that is made smaller; and of none, and where nobody knows."""
     several = items(2, 0, 0, 1)
     larger = several[0][0].repeat(2, 0).repeat(2, 1), *several[0][1:3], several[0][3].repeat(2, 1).repeat(2, 2)
+    wide = several[0][0][:20], *several[0][1:3], several[0][3][:, :20] | True
+    two = np.array([[31.0, 2.0], [5.0, 19.0]])
+    assert collate([wide], TINY, WORDS, places=[two]).spots.tolist() == [7, 8 * 4 + 1]
+    with pytest.raises(ValueError, match="1 places for 2 targets"):
+        collate([wide], TINY, WORDS, places=[two[:1]])
+    short = collate([wide], replace(TINY, max_answer=14), WORDS, places=[two])
+    assert short.spots.tolist() == [7] and short.places[0].sum() == 2
     places = [np.array([[17.0, 16.5], [63.9, 8.0], [40.0, 63.9]]), np.zeros((0, 2)), None, np.array([[0.0, 32.0]])]
     batch = collate([larger, *several[1:]], TINY, WORDS, places=places)
     assert batch.places[0].nonzero().flatten().tolist() == [8 * 1 + 7, 8 * 2 + 2, 8 * 7 + 5]

@@ -11,14 +11,14 @@ from agents.pixellm.pointing import Pointing, first
 GRID = 4
 
 
-def pointing(offset: float = 0.0) -> Pointing:
-    """One whose cells hold their own values, and where places lie as far to the right as the first of them says."""
+def pointing() -> Pointing:
+    """One that gives what a cell holds as it is, row by row; places lie in the middle of their cells."""
     config = PixelLMConfig.preset("tiny", frame_size=4 * GRID, vision_width=GRID**2, dim=GRID**2)
     made = Pointing(config)
     torch.nn.init.eye_(made.value.weight)
     torch.nn.init.zeros_(made.value.bias)
     torch.nn.init.zeros_(made.offset.weight)
-    torch.nn.init.constant_(made.offset.bias, offset)
+    torch.nn.init.zeros_(made.offset.bias)
     torch.nn.init.eye_(made.out.weight[:, : GRID**2])
     return made
 

@@ -19,6 +19,7 @@ from train.data.questions.go_subjects import (
     adjective,
     groups,
     player,
+    points,
 )
 from train.data.questions.question import Question, as_places, enumeration, marked, stack_masks
 from train.data.questions.splits import Draw, combination_name
@@ -186,7 +187,8 @@ def liberties(board: Board, draw: Draw) -> Made | None:
     ).format(name)
     called, number = f"The group at {name}", len(chain.liberties)
     has = f"{number} {'liberty' if number == 1 else 'liberties'}"
-    return Made("liberty count", question, f"{marked(called)} has {has}.", ((called, _chain_at(chain, point)),))
+    target, counted = (called, _chain_at(chain, point)), tuple(points(board, chain.liberties))
+    return Made("liberty count", question, f"{marked(called)} has {has}.", (target,), about=counted)
 
 
 def largest(board: Board, draw: Draw) -> Made | None:

@@ -20,9 +20,9 @@ NAMES = (
 )  # fmt: skip
 _NUMBERS = {name: number for number, name in enumerate(NAMES, 1)}
 # Each label with its classes; thing: 0 is none of the names. What is new goes to the end, see train.pixellm
-_FIRST = [name for name in GO_LABELS if name.startswith("first ")]
-LABELS = {name: classes for name, classes in GO_LABELS.items() if name not in _FIRST}
-LABELS |= {"thing": 1 + len(NAMES), **{name: GO_LABELS[name] for name in _FIRST}}
+_LATER = [name for name in GO_LABELS if name.startswith("first ")]
+LABELS = {name: classes for name, classes in GO_LABELS.items() if name not in _LATER}
+LABELS |= {"thing": 1 + len(NAMES), **{name: GO_LABELS[name] for name in _LATER}}
 
 
 def thing_labels(masks: Mapping[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:

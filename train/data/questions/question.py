@@ -23,11 +23,11 @@ class Question:
     its slot. source: where the frame is from. combination: what is asked for together, such as "corner: white/upper
     left", by which some questions are held out of training; "" where nothing is. labels: int8 (H, W, C), classes that
     the pixels are of, -1 where that is not known; None where nothing is. places: float32 (n, 2), x and y in px of the
-    things that it is about, each at the point it is called after or in its middle: first the K targets, in their order,
+    things that it is about, of each the point it is called after, or its middle: first the K targets, in their order,
     then others, such as those that are counted; None where they are not known.
 
     Raises:
-        ValueError: slots, names and masks do not go together.
+        ValueError: slots, names, masks and places do not go together.
     """
 
     image: np.ndarray

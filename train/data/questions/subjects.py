@@ -66,7 +66,7 @@ _TURNED = {
     "count": ("How many {nouns} {do}?", "How many of the {nouns} {do}?"),
     "any": ("Is it so that any {nouns} {do}?", "Can you tell whether any {nouns} {do}?"),
 }
-_NOUNS = re.compile(r"([^,]+?) (with|on|in|along|at|to(?= the)|between) (.+)")
+_NOUNS = re.compile(r"((?:(?! of )[^,])+?) (with|on|in|along|at|to(?= the)|between) (.+)")
 _ANY = (
     "Are there any {many}?",
     "Is there {a_one}?",
@@ -117,16 +117,16 @@ def ask(subject: Subject | None, draw: Draw, kinds: str) -> Made | None:
     return {"s": show, "c": count, "a": is_any}[draw.one(kinds)](subject, draw)
 
 
-def _worded(kind: str, subject: Subject, draw: Draw) -> str:
+def _worded(way: str, subject: Subject, draw: Draw) -> str:
     one, many = subject.singular, subject.plural
-    template = draw.one(_TEMPLATES[kind])
+    template = draw.one(_TEMPLATES[way])
     if draw.split == "train":
         if subject.others and draw.chance(_OTHERWISE):
             one, many = draw.one(subject.others)
         found = _NOUNS.fullmatch(many)
         if found and draw.chance(_TURNED_SHARE):
             nouns, link, rest = found.groups()
-            return draw.one(_TURNED[kind]).format(
+            return draw.one(_TURNED[way]).format(
                 nouns=nouns, do=f"have {rest}" if link == "with" else f"are {link} {rest}"
             )
     return template.format(one=one, a_one=with_article(one), many=many)

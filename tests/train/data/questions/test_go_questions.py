@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,22 @@ def test_in_training_a_place_is_asked_for_in_several_ways_and_told_in_one() -> N
         made = show(subject, Draw(np.random.default_rng(seed), "test"))
         assert made is not None and " on row " in made.question and "stones are" not in made.question
     assert len(asked) == 4 and {"Which black stones are", "Where are the black stones"} <= opened
+
+
+def test_questions_that_are_turned_round_ask_the_same() -> None:
+    """The liberties of a group at a point are not liberties at that point."""
+    here, found = board(), set[str]()
+    asked = go_subjects.liberties_of, go_subjects.with_liberties, go_subjects.atari_stones, go_subjects.cut_points
+    for family in asked:
+        for seed in range(200):
+            draw = Draw(np.random.default_rng(seed), "train")
+            made = show(family(here, draw), draw)
+            turned = re.fullmatch(r".*(?:Which|which|What) (\w.*? (?:are|have) .*)[?.]", made.question if made else "")
+            if turned:
+                found.add(turned[1])
+    assert {"black stones are in atari", "white groups have 2 liberties"} <= found
+    assert "cut points are between black groups" in found
+    assert not any(question.startswith("liberties") for question in found)
 
 
 def test_places_are_where_things_are_called_after() -> None:

@@ -62,7 +62,7 @@ def test_places_are_the_middles_of_what_is_asked_about() -> None:
     full = State(("Is it full?",), True, "Yes.", "No.", things=("bottle", "lid"))
     top.states = [full, State(("Is it late?",), True, "Yes.", "No.")]
     top.movable, top.anchors = ("bottle", "lamp"), ("box",)
-    bottle, lamp, box = ((column + 2.0, 12.0) for column in (5, 70, 30))
+    bottle, lamp, box = ((column + 2.5, 12.5) for column in (5, 70, 30))
     found = set()
     for seed in range(60):
         for family in (robot_questions.several, robot_questions.on_side, robot_questions.state):

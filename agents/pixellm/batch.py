@@ -29,7 +29,8 @@ class Batch:
         pictures: int64 (B,), which frame each question is about.
         ids: int64 (B, T), question and answer with their markers, from the image's end marker on; padded on the right.
         lengths: int64 (B,), how many of them are no padding.
-        answered: bool (B, T), the tokens to learn: those of the answers.
+        answered: bool (B, T), the tokens to learn: those of the answers, but of a group the first alone. The others are
+            never chosen.
         samples: int64 (M,), which question each target belongs to; ascending.
         starts: int64 (M,), where in `ids` the target's group begins.
         masks: bool (M, S, S).
@@ -214,14 +215,14 @@ def collate(
     drawn = torch.cat(masks) if masks else torch.zeros(0, config.frame_size, config.frame_size, dtype=torch.bool)
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=words.pad)
     lengths = torch.tensor([len(row) for row in rows])
-    slots = torch.arange(ids.shape[1])
+    slots, following = torch.arange(ids.shape[1]), ids > words.vocabulary
     return Batch(
         frames=frames,
         sizes=sizes,
         pictures=pictures,
         ids=ids,
         lengths=lengths,
-        answered=(slots >= torch.tensor(spans)[:, None]) & (slots < lengths[:, None]),
+        answered=(slots >= torch.tensor(spans)[:, None]) & (slots < lengths[:, None]) & ~following,
         samples=torch.tensor(samples, dtype=torch.long),
         starts=torch.tensor(starts, dtype=torch.long),
         masks=drawn,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from agents.pixellm.config import PixelLMConfig
 
 _MOST = 40  # places that are counted one by one
+_LOUD = 16.0  # norm of a number, about that of what cells hold: a quiet one is not heard among the words for long
 _SPREAD = 0.4  # places; how far from a number a sum of likelihoods may be and still look like it
 
 
@@ -79,5 +80,5 @@ class Pointing(nn.Module):
         )
         number = left.sum(-1, keepdim=True)
         apart = number - torch.arange(_MOST + 1, device=left.device)
-        looks = torch.cat([torch.exp(-0.5 * (apart / _SPREAD) ** 2), number / _MOST], -1)
+        looks = _LOUD * torch.cat([torch.exp(-0.5 * (apart / _SPREAD) ** 2), number / _MOST], -1)
         return self.out(found) + self.count(looks.to(found.dtype))

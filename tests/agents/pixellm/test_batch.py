@@ -27,7 +27,7 @@ def test_groups_and_masks_stay_aligned_under_padding() -> None:
     assert batch.samples.tolist() == [0, 0, 0, 2, 3, 3]
     for sample, start in zip(batch.samples, batch.starts, strict=True):
         assert batch.ids[sample, start : start + 6].tolist() == WORDS.codebook
-        assert batch.answered[sample, start : start + 6].all()
+        assert batch.answered[sample, start - 1 : start + 7].tolist() == [True, True, *[False] * 5, True]
     expected = np.concatenate([masks for *_, masks in several])
     assert np.array_equal(batch.masks.numpy(), expected)
     assert batch.prompts.tolist() == [int(row.nonzero()[0]) for row in batch.answered]

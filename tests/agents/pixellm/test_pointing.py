@@ -67,4 +67,4 @@ def test_places_are_counted(number: int) -> None:
     with torch.no_grad():
         made.count.weight[0, number] = 1.0
     told = [made(marks(*range(many)), made.places(cells))[0, 0, 0].item() for many in range(GRID**2)]
-    assert told[number] == pytest.approx(1.0) and sum(value > 0.1 for value in told) == 1
+    assert told[number] > 1 and sum(value > 0.1 * told[number] for value in told) == 1

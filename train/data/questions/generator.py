@@ -39,8 +39,8 @@ class QuestionConfig:
     rest have none. share_9: how many of the boards have 9 points a side, rather than 13 or 19. paper: share of boards
     in the published picture's style. per_frame: questions about one frame, at most; the fixed ones have a frame each.
     reading: share of the training questions about boards that are of the reading kinds: points read out one by one,
-    what stands on a point or in a place, what was played last. What they say has to be found on the board, so they
-    teach to look.
+    what stands on a point or in a place, what was played last, how many there are of something. What they say has to be
+    found on the board, so they teach to look.
     """
 
     go: float = 0.5

@@ -261,6 +261,11 @@ def reading(board: Board, draw: Draw) -> Made:
     return Made("reading", question, f"{', '.join(said)}.", about=None)
 
 
+def counting(board: Board, draw: Draw) -> Made | None:
+    """How many there are of something, in the mix a rare question."""
+    return liberties(board, draw) if draw.chance(0.3) else ask(draw.weighted(SUBJECTS)(board, draw), draw, "c")
+
+
 # Each with how often it is drawn.
 FAMILIES: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
     (subject, 12),
@@ -278,10 +283,11 @@ FAMILIES: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
 )
 
 
-# Those that are answered by seeing what stands where, and the exercise of reading.
+# Those that are answered by seeing what stands where, and exercises: points read out, and counting.
 READING_FAMILIES: tuple[tuple[Callable[[Board, Draw], Made | None], float], ...] = (
     (reading, 3),
     (stones_of_a_place, 6),
+    (counting, 8),
     (at, 3),
     (is_there, 1),
     (last_move, 1),

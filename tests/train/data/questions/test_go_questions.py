@@ -115,6 +115,16 @@ def test_places_are_where_things_are_called_after() -> None:
     assert here.middle(40) == pytest.approx((columns.mean() + 0.5, rows.mean() + 0.5))
 
 
+def test_counting_is_an_exercise() -> None:
+    here, families = board(), set[str]()
+    for seed in range(60):
+        made = go_questions.counting(here, Draw(np.random.default_rng(seed), "train"))
+        if made is not None:
+            families.add(made.family)
+            assert made.about is not None and answer_fields(made.answer)["numbers"][0] == str(len(made.about))
+    assert families == {"count", "liberty count"}
+
+
 def test_reading_out_a_line_and_points() -> None:
     here = board()
     row = go_questions.reading(here, Fixed("row"))

@@ -86,7 +86,7 @@ def test_questions_about_a_frame_are_as_many_as_configured() -> None:
 
 def test_the_reading_kinds_are_for_training_alone() -> None:
     kinds = {"reading", "at", "is there", "last move", "just played", "stones", "row", "column", "corner", "edge"}
-    kinds |= {"count", "any"}  # of stones of such places
+    kinds |= {"count", "any", "liberty count"}  # of stones of such places, and of anything
     for share, split, least, most in ((1.0, "train", 1.0, 1.0), (0.5, "train", 0.6, 0.95), (1.0, "test", 0.2, 0.7)):
         config = QuestionConfig(go=1, calvin=0, rlbench=0, reading=share)
         drawn = config.questions(split).sample(np.random.default_rng(2), 90)

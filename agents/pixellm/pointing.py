@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from agents.pixellm.config import PixelLMConfig
 
 _MOST = 40  # places that are counted one by one
-_LOUD = 16.0  # norm of a number, about that of what cells hold: a quiet one is not heard among the words for long
+_LOUD = 16.0  # norm of what tells a number, about that of what cells hold; one of 1 was hardly learned in 500 steps
 _SPREAD = 0.4  # places; how far from a number a sum of likelihoods may be and still look like it
 
 
@@ -62,7 +62,7 @@ class Pointing(nn.Module):
             nn.init.zeros_(part.weight)
 
     def places(self, x: Tensor) -> Places:
-        """Of the tower's deepest features (F, n, width), row by row."""
+        """What cells hold and how they are ordered; x: (F, n, width), the tower's deepest features, row by row."""
         offsets, values = self.offset(x)[..., 0], self.value(x)
         columns = torch.arange(self.grid, device=x.device).repeat(self.grid)
         order = (columns + offsets.detach().float().sigmoid()).argsort(dim=-1, stable=True)
@@ -80,5 +80,5 @@ class Pointing(nn.Module):
         )
         number = left.sum(-1, keepdim=True)
         apart = number - torch.arange(_MOST + 1, device=left.device)
-        looks = _LOUD * torch.cat([torch.exp(-0.5 * (apart / _SPREAD) ** 2), number / _MOST], -1)
-        return self.out(found) + self.count(looks.to(found.dtype))
+        shown = _LOUD * torch.cat([torch.exp(-0.5 * (apart / _SPREAD) ** 2), number / _MOST], -1)
+        return self.out(found) + self.count(shown.to(found.dtype))

@@ -163,6 +163,17 @@ def test_ablations_are_settings() -> None:
         settings(ablation="everything")
 
 
+def test_a_model_without_looks_gets_some_and_answers_as_before(tmp_path: Path) -> None:
+    blind = PixelLMStage(settings(ablation="no-looks"))
+    blind.export(blind.model, tmp_path / "ask", {})
+    begun = PixelLMStage(settings(inputs=Inputs(pixellm=str(tmp_path / "ask")))).model
+    assert begun.config.looks and begun.config.pointing and begun.language.looking is not None
+    batch = blind.batch(0, 0, 0, 1, 4)
+    before, after = blind.model(batch)[1], begun(batch)[1]
+    for name in ("text_loss", "mask_loss"):
+        torch.testing.assert_close(after[name], before[name], rtol=1e-4, atol=1e-5)
+
+
 def test_masks_may_be_learned_anew_by_another_decoder(tmp_path: Path) -> None:
     """Tower and words go on; one token in place of six, a map of one depth, another decoder."""
     stage = PixelLMStage(settings())

@@ -49,7 +49,7 @@ def at(board: Board, draw: Draw) -> Made:
         ("What is at {}?", "What stands on {}?", "Which stone is on {}?", "Look at {}: what is there?", "Show me {}.")
     ).format(name)
     if stone == EMPTY:
-        return Made("at", question, f"The point {name} is empty.", about=((name, (POINTS, (point,))),))
+        return Made("at", question, f"The point {name} is empty.", about=tuple(points(board, (point,))))
     called = f"{adjective(stone)} stone at {name}"
     return Made("at", question, f"There is a {marked(called)}.", ((called, (STONES, (point,))),))
 
@@ -65,7 +65,7 @@ def is_there(board: Board, draw: Draw) -> Made:
     ).format(word, name)
     no = f"No, {name} is empty." if stone == EMPTY else f"No, there is a {adjective(stone)} stone at {name}."
     answer = f"Yes, there is a {word} stone at {name}." if stone == colour else no
-    return Made("is there", question, answer, about=((name, (POINTS, (point,))),))
+    return Made("is there", question, answer, about=tuple(points(board, (point,))))
 
 
 def last_move(board: Board, draw: Draw) -> Made | None:
@@ -217,8 +217,8 @@ def territory(board: Board, draw: Draw) -> Made:
         question = draw.one(
             ("How many points of territory does {} have?", "Count the territory of {}.", "How large is {}'s territory?")
         ).format(who)
-        counted = tuple((board.name(point), (POINTS, (point,))) for point in owned)
-        return Made("territory count", question, f"{who} surrounds {len(owned)} empty points.", about=counted)
+        answer = f"{who} surrounds {len(owned)} empty points."
+        return Made("territory count", question, answer, about=tuple(points(board, owned)))
     question = draw.one(
         (
             "Where is {}'s territory?",
@@ -307,8 +307,8 @@ def make_reading(board: Board, draw: Draw) -> Made | None:
 
 def finish(board: Board, made: Made, split: str) -> Question:
     """The question with its frame and masks."""
-    masks = [board.mask(points, stones=kind == STONES) for _, (kind, points) in made.targets]
-    places = None if made.about is None else [board.middle(points[0]) for _, (_, points) in made.targets + made.about]
+    masks = [board.mask(shown, stones=kind == STONES) for _, (kind, shown) in made.targets]
+    places = None if made.about is None else [board.middle(shown[0]) for _, (_, shown) in made.targets + made.about]
     return Question(
         board.image, made.question, made.answer, stack_masks(masks, board.image.shape),
         tuple(name for name, _ in made.targets), made.family, "go", split, made.combination, board.labels,

@@ -209,7 +209,9 @@ def make_question(top: Tabletop, draw: Draw) -> Made | None:
 
 def finish(top: Tabletop, made: Made, split: str) -> Question:
     """The question with its frame and masks."""
-    places = None if made.about is None else as_places([middle(mask) for _, mask in made.targets + made.about]) + 0.5
+    about = None if made.about is None else made.targets + made.about
+    # A middle is a mean of pixels' numbers, and pixel 0 lies from 0 to 1
+    places = None if about is None else as_places([middle(mask) for _, mask in about]) + 0.5
     return Question(
         top.image, made.question, made.answer, stack_masks([mask for _, mask in made.targets], top.image.shape),
         tuple(name for name, _ in made.targets), made.family, top.source, split, made.combination, top.labels, places,

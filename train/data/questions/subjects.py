@@ -60,6 +60,12 @@ _COUNT = (
     "What is the number of {many}?",
     "Tell me how many {many} you see.",
 )
+_ANY = (
+    "Are there any {many}?",
+    "Is there {a_one}?",
+    "Do you see any {many}?",
+    "Is there at least one {one}?",
+)
 # With the noun apart, as in "Which white stones are on row 5?"; in training alone, as are a subject's other names
 _TURNED = {
     "show": ("Which {nouns} {do}?", "What {nouns} {do}?", "Show me which {nouns} {do}.", "Tell me which {nouns} {do}."),
@@ -67,12 +73,6 @@ _TURNED = {
     "any": ("Is it so that any {nouns} {do}?", "Can you tell whether any {nouns} {do}?"),
 }
 _NOUNS = re.compile(r"((?:(?! of )[^,])+?) (with|on|in|along|at|to(?= the)|between) (.+)")
-_ANY = (
-    "Are there any {many}?",
-    "Is there {a_one}?",
-    "Do you see any {many}?",
-    "Is there at least one {one}?",
-)
 _TEMPLATES = {"show": _SHOW, "count": _COUNT, "any": _ANY}
 
 

@@ -22,7 +22,7 @@ class Unclear(Exception):  # noqa: N818
 
 
 def middle(mask: np.ndarray) -> tuple[float, float]:
-    """x and y of the middle of a mask bool (H, W), px."""
+    """x and y of the middle of a mask bool (H, W), as means of its pixels' numbers."""
     rows, columns = np.nonzero(mask)
     return float(columns.mean()), float(rows.mean())
 

@@ -219,9 +219,9 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
 
     Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none.
     Where its labels differ from the data's, those that both begin with go on, told by their numbers of classes, and the
-    others are learned anew. A model without looks may get some, which begin by adding nothing. known: words
-    that it learns now; they are noted beside those that it has told, and not at all where it has told none. anew: as
-    in the stage's settings.
+    others are learned anew. A model without looks may get some, and a tower more blocks behind its last one; they begin
+    by adding nothing. known: words that it learns now; they are noted beside those that it has told, and not at all
+    where it has told none. anew: as in the stage's settings.
     """
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
@@ -232,6 +232,10 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
     free |= own.keys() | {"look_weight", *(_MASKS if anew else ())}
     if not model.config.looks:
         free |= {"looks", "pointing"}
+    deepest = model.config.vision_layers
+    grows = settings.vision_layers > deepest and _deepened(model.config.features, settings) == settings.features
+    if grows:
+        free |= {"vision_layers", "features"}
     for key, value in vars(settings).items():
         if key not in free and getattr(model.config, key) != value:
             raise UserError(
@@ -249,10 +253,28 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
         weights = first | {
             name: value for name, value in weights.items() if name in first and not name.startswith(_MASK_PARTS)
         }
+    if grows:
+        weights |= _idle_blocks(begun, deepest)
     if own["labels"] != model.config.labels:
         weights |= _label_weights(model, begun)
     begun.load_state_dict(weights)
     return begun
+
+
+def _deepened(features: tuple[int, ...], settings: PixelLMConfig) -> tuple[int, ...]:
+    """The blocks that scales are taken from, the deepest moved to the last one of `settings`."""
+    return tuple(settings.vision_layers if block == max(features) else block for block in features)
+
+
+def _idle_blocks(begun: PixelLM, first: int) -> dict[str, torch.Tensor]:
+    """Weights of the tower's blocks from number `first` on, from 0, that change nothing at first."""
+    added = tuple(f"vision.blocks.{number}." for number in range(first, begun.config.vision_layers))
+    written = tuple(f"{layer}.{kind}" for layer in ("out", "outer") for kind in ("weight", "bias"))
+    return {
+        name: torch.zeros_like(weight) if name.endswith(written) else weight
+        for name, weight in begun.state_dict().items()
+        if name.startswith(added)
+    }
 
 
 def _label_weights(model: PixelLM, begun: PixelLM) -> dict[str, torch.Tensor]:

@@ -19,11 +19,11 @@ class PixelLMConfig(ModelConfig):
     tower: str = "vit"  # "vit": our own; "clip": CLIPVisionModel of the transformers library
     patch: int = 8  # px; side of a cell of the grid
     vision_width: int = 256
-    vision_layers: int = 6
+    vision_layers: int = 8
     vision_heads: int = 4
     vision_mlp: int = 1024
     stem: str = "conv"  # vit: cells are read by a stack of strided 3x3 convolutions, or by one "patch" convolution
-    features: tuple[int, ...] = (6, 4)  # the blocks whose outputs are the feature scales; the first feeds the words too
+    features: tuple[int, ...] = (8, 4)  # the blocks whose outputs are the feature scales; the first feeds the words too
     # Language model
     backbone: str = "llama"  # "llama": our own; "hub": LlamaModel of the transformers library
     dim: int = 256

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from agents.pixellm.codebook import Codebook
 from agents.pixellm.config import PixelLMConfig
-from agents.pixellm.looking import Looking, Sight
+from agents.pixellm.looking import Left, Looking, Sight
 from agents.videoworld.llama import Llama
 
 
@@ -30,6 +30,7 @@ def causal_mask(present: Tensor, rows: int) -> Tensor:
 
 
 FRAMES, NOBODYS = -1, -2  # whose a slot is, where it is no question's
+_EVEN = 32  # sequences side by side are a multiple of it long: products of odd sizes take three times as long on CPUs
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def side_by_side(held: Tensor, pictures: Tensor, present: Tensor) -> Layout:
     shared = pictures == pictures[:, None]
     offsets = ((shared & (numbers < numbers[:, None])) * lengths).sum(1)
     longest = before + int((shared * lengths).sum(1).max())
+    longest += -longest % _EVEN
     steps = torch.arange(slots, device=held.device)
     places = before + offsets[:, None] + steps  # (B, T)
     rows, columns = pictures[:, None].expand_as(held)[held], places[held]
@@ -75,6 +77,44 @@ def side_by_side(held: Tensor, pictures: Tensor, present: Tensor) -> Layout:
     positions = torch.arange(longest, device=held.device).repeat(frames, 1)
     positions[rows, columns] = before + steps.expand_as(held)[held]
     return Layout(places, owners, positions)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How far answers have got: a state for the beginning of each of B questions, then one behind each of N targets.
+
+    Attributes:
+        questions: int64 (B + N,), whose each state is.
+        numbers: int64 (B + N,), the how manieth of its frame's states it is.
+        before: bool (B + N, N), which targets have been named in it.
+        states: bool (F, L, R), in which of its frame's states each of L slots is; padding is in any.
+    """
+
+    questions: Tensor
+    numbers: Tensor
+    before: Tensor
+    states: Tensor
+
+    @classmethod
+    def of(cls, layout: Layout, start: int, pictures: Tensor, whose: Tensor, begun: Tensor) -> Telling:
+        """Of the slots behind `start`.
+
+        pictures: int64 (B,), as for `side_by_side`. whose, begun: int64 (N,), ascending, which question each target is
+        of, and the slot that its group begins in.
+        """
+        owners = layout.owners[:, start:].clamp(min=0)  # (F, L)
+        count, device = len(pictures), owners.device
+        questions = torch.cat([torch.arange(count, device=device), whose])
+        frames = pictures[questions]
+        numbers = ((frames == frames[:, None]).tril(-1)).sum(1)
+        targets = torch.arange(len(whose), device=device)
+        behind = torch.cat([torch.full((count,), -1, device=device), targets])  # which target each state is behind
+        before = (questions[:, None] == whose) & (targets <= behind[:, None])
+        steps = torch.arange(start, start + owners.shape[1], device=device)
+        passed = ((owners[..., None] == whose) & (steps[:, None] >= begun)).sum(-1)  # (F, L)
+        named = count + torch.searchsorted(whose, owners) + passed - 1
+        state = numbers[torch.where(passed > 0, named, owners)]
+        return cls(questions, numbers, before, F.one_hot(state, int(numbers.max()) + 1).bool())
 
 
 @dataclass(frozen=True)
@@ -150,16 +190,16 @@ class Language(nn.Module):
         seen, asked, told = (memory.sight, memory.asked, memory.told) if memory else (sight, None, None)
         assert seen is not None and (words if memory is None else ids) is not None
 
-        def mark(x: Tensor) -> Tensor:
+        def mark(x: Tensor) -> Left:
             nonlocal asked, told
             if asked is None or told is None:
-                asked = looking.ask(x[:, -1], seen.specs)[:, None]
+                asked = looking.ask(x[:, -1:], seen.specs)
                 told = torch.zeros_like(asked)
             begins = None if ids is None else ids == self.vocabulary
             if begins is not None and (begins.is_meta or begins.any()):  # in most steps no target is named
                 named = looking.telling(looking.locate(x, seen.specs))
                 told = told + (named * begins[..., None, None]).cumsum(1)
-            return looking.left(asked, told)
+            return Left(looking.left(asked, told))
 
         between = looking.between(seen, mark, words=words)
         hidden, cache = self.net(x, seeing, memory.net if memory else None, None, between)
@@ -197,18 +237,17 @@ class Language(nn.Module):
             ends = layout.places.gather(1, prompts[:, None] - 1)[:, 0]
             whose, groups = (ids == self.vocabulary).nonzero().unbind(1)  # of the N targets
             begun = layout.places[whose, groups]
-            owners = layout.owners[:, start:]  # of slots that are no frame's
-            steps = torch.arange(start, start + owners.shape[1], device=ids.device)
-            own = F.one_hot(owners.clamp(min=0), len(ids))
-            behind = (owners[..., None] == whose) & (steps[:, None] >= begun)  # (F, L - P, N)
+            telling = Telling.of(layout, start, pictures, whose, begun)
 
-            def mark(x: Tensor) -> Tensor:
+            def mark(x: Tensor) -> Left:
                 nonlocal asked, named
-                asked = looking.ask(x[pictures, ends], seen.specs[pictures])
-                named = looking.locate(x[pictures[whose], begun][:, None], seen.specs[pictures[whose]])[:, 0]
-                told, maps = looking.telling(named), asked.shape[1:]
-                parts = (own.to(asked.dtype) @ asked.flatten(1), behind.to(told.dtype) @ told.flatten(1))
-                return looking.left(*(part.unflatten(-1, maps) for part in parts))  # (F, L - P, maps, n)
+                asked = looking.ask(x[pictures, ends][:, None], seen.specs, pictures)[:, 0]
+                named = looking.locate(x[pictures[whose], begun][:, None], seen.specs, pictures[whose])[:, 0]
+                told = telling.before.to(named.dtype) @ looking.telling(named).flatten(1)
+                left = looking.left(asked[telling.questions], told.unflatten(1, asked.shape[1:]))
+                likely = left.new_zeros(*telling.states.shape[::2], *left.shape[1:])
+                likely[pictures[telling.questions], telling.numbers] = left
+                return Left(likely, telling.states)
 
             between = looking.between(seen, mark, start)
             hidden, _ = self.net(x, layout.mask, None, layout.positions, between)

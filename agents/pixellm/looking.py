@@ -54,6 +54,23 @@ class Sight:
         return Sight(self.specs[pictures], keys, values, cells, self.places.of(pictures) if self.places else None)
 
 
+@dataclass(frozen=True)
+class Left:
+    """What is left to be told, as words see it.
+
+    Attributes:
+        likely: float32 (F, R, maps, n), 0..1, of each cell in R states of telling.
+        states: (F, L, R), 1 for the state that each of L slots is in and 0 for others; None: R is L, or 1 for all.
+    """
+
+    likely: Tensor
+    states: Tensor | None = None
+
+    def at_slots(self, x: Tensor) -> Tensor:
+        """What is known of states (F, R, size) -> of slots, (F, L, size)."""
+        return x if self.states is None else self.states.to(x.dtype) @ x
+
+
 class Look(nn.Module):
     """One cross-attention of words to cells, which adds nothing to the words in the beginning."""
 
@@ -117,18 +134,27 @@ class Looking(nn.Module):
         shown = None if cells is None else cells.flatten(1)
         return Sight(specs, keys, values, shown, self.pointing.places(x) if self.pointing else None)
 
-    def ask(self, states: Tensor, specs: Tensor) -> Tensor:
-        """Logits (B, maps, n) of what questions ask for: states (B, dim) of their ends, their frames' specs."""
-        return self._compared(self.question, states[:, None], specs)[:, 0] + self.bias[0]
+    def ask(self, states: Tensor, specs: Tensor, pictures: Tensor | None = None) -> Tensor:
+        """Logits (B, L, maps, n) of what questions ask for: states (B, L, dim) of their ends, their frames' specs.
 
-    def locate(self, states: Tensor, specs: Tensor) -> Tensor:
-        """Logits (B, L, maps, n) of what targets are: states (B, L, dim) where groups begin, their frames' specs."""
-        return self._compared(self.target, states, specs) + self.bias[1]
+        pictures: int64 (B,), which of the frames that `specs` are of each row is about; None: its own. L is 1 then.
+        """
+        return self._compared(self.question, states, specs, pictures) + self.bias[0]
 
-    def _compared(self, projectors: nn.ModuleList, states: Tensor, specs: Tensor) -> Tensor:
+    def locate(self, states: Tensor, specs: Tensor, pictures: Tensor | None = None) -> Tensor:
+        """The same of what targets are, of states where groups begin."""
+        return self._compared(self.target, states, specs, pictures) + self.bias[1]
+
+    def _compared(self, projectors: nn.ModuleList, states: Tensor, specs: Tensor, pictures: Tensor | None) -> Tensor:
         x = self.norm(states)
         wanted = torch.stack([projector(x) for projector in projectors], 1)  # (B, maps, L, spec)
-        return (wanted @ specs.transpose(-1, -2)).transpose(1, 2) * _SPEC**-0.5
+        if pictures is None:
+            return (wanted @ specs.transpose(-1, -2)).transpose(1, 2) * _SPEC**-0.5
+        # With all frames, of which one is taken: cheaper than a copy of its specs for every row
+        everywhere = wanted[:, :, 0].transpose(0, 1) @ specs.transpose(0, 1).flatten(1, 2).transpose(-1, -2)
+        rows = torch.arange(len(states), device=states.device)
+        found = everywhere.unflatten(2, (len(specs), -1))[:, rows, pictures]  # (maps, B, n)
+        return found.transpose(0, 1)[:, None] * _SPEC**-0.5
 
     def telling(self, named: Tensor) -> Tensor:
         """What naming a target adds to `told`, float32 of the shape of its logits (..., maps, n)."""
@@ -143,14 +169,14 @@ class Looking(nn.Module):
         return (asked.float() * self.sharpness).sigmoid() * torch.exp(-told.float())
 
     def between(
-        self, sight: Sight, mark: Callable[[Tensor], Tensor], start: int = 0, words: Tensor | None = None
+        self, sight: Sight, mark: Callable[[Tensor], Left], start: int = 0, words: Tensor | None = None
     ) -> Callable[[int, Tensor], Tensor]:
         """The looks as a language model calls them between its blocks (see `Llama`).
 
-        mark: what was asked for and is left, as `left` gives it, from the states (F, L, dim) behind the first of them.
+        mark: what was asked for and is left, from the states (F, L, dim) behind the first of them.
         start: slots before it see nothing. words: bool (F, L - start), which others do; None: all.
         """
-        marks: list[Tensor] = []
+        marks: list[Left] = []
 
         def look(number: int, x: Tensor) -> Tensor:
             if number not in self.blocks:
@@ -164,11 +190,14 @@ class Looking(nn.Module):
 
         return look
 
-    def forward(self, number: int, x: Tensor, sight: Sight, left: Tensor) -> Tensor:
-        """What the look behind block `number` adds to words x (F, L, dim); left: (F, L or 1, maps, n)."""
+    def forward(self, number: int, x: Tensor, sight: Sight, left: Left) -> Tensor:
+        """What the look behind block `number` adds to words x (F, L, dim)."""
         place = self.blocks.index(number)
-        added: Tensor = self.looks[place](x, sight.keys[place], sight.values[place], left[..., 0, :], sight.cells)
+        marked = left.at_slots(left.likely[..., 0, :].to(x.dtype))
+        added: Tensor = self.looks[place](x, sight.keys[place], sight.values[place], marked, sight.cells)
         if self.pointing is not None and place == 0:
-            places = left[..., 1, :] if sight.cells is None else left[..., 1, :] * sight.cells[:, None]
-            added = added + self.pointing(places, sight.places)
+            places = left.likely[..., 1, :]
+            if sight.cells is not None:
+                places = places * sight.cells[:, None]
+            added = added + left.at_slots(self.pointing(places, sight.places))
         return added

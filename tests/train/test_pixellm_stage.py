@@ -174,6 +174,23 @@ def test_a_model_without_looks_gets_some_and_answers_as_before(tmp_path: Path) -
         torch.testing.assert_close(after[name], before[name], rtol=1e-4, atol=1e-5)
 
 
+def test_a_tower_grows_and_answers_as_before(tmp_path: Path) -> None:
+    stage = PixelLMStage(settings())
+    stage.export(stage.model, tmp_path / "ask", {})
+    inputs, tower = Inputs(pixellm=str(tmp_path / "ask")), {"vision_layers": 5, "features": (5, 2)}
+    begun = PixelLMStage(settings(model=PixelLMConfig.preset("tiny", **tower), inputs=inputs)).model
+    assert len(begun.vision.blocks) == 5 and begun.config.features == (5, 2)
+    batch = stage.batch(0, 0, 0, 1, 4)
+    before, after = stage.model(batch)[1], begun(batch)[1]
+    for name in ("text_loss", "mask_loss", "look_loss"):
+        torch.testing.assert_close(after[name], before[name], rtol=1e-4, atol=1e-5)
+    begun(batch)[0].backward()
+    assert begun.vision.blocks[4].outer.weight.grad.abs().max() > 0
+    with pytest.raises(UserError, match="has vision_layers="):
+        other = PixelLMConfig.preset("tiny", **tower | {"features": (5, 1)})
+        PixelLMStage(settings(model=other, inputs=inputs))
+
+
 def test_masks_may_be_learned_anew_by_another_decoder(tmp_path: Path) -> None:
     """Tower and words go on; one token in place of six, a map of one depth, another decoder."""
     stage = PixelLMStage(settings())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from agents.pixellm.language import FRAMES, NOBODYS, side_by_side
+from agents.pixellm.language import FRAMES, NOBODYS, Telling, side_by_side
+from agents.pixellm.looking import Left
 from tests.agents.pixellm.shapes import model_of, stirred
 
 
@@ -14,17 +15,19 @@ def test_questions_stand_behind_the_image_of_their_frame() -> None:
     held = torch.tensor([[True, True, False], [True, False, False], [True, True, True]])
     present = torch.tensor([[True, True], [True, False]])
     layout = side_by_side(held, torch.tensor([0, 1, 0]), present)
-    assert layout.owners.tolist() == [
+    assert layout.owners.shape == layout.positions.shape == (2, 32)
+    assert layout.owners[:, :7].tolist() == [
         [FRAMES, FRAMES, 0, 0, 2, 2, 2],
         [FRAMES, NOBODYS, 1, NOBODYS, NOBODYS, NOBODYS, NOBODYS],
     ]
-    assert layout.positions[0].tolist() == [0, 1, 2, 3, 2, 3, 4] and layout.positions[1, 2] == 2
+    assert (layout.owners[:, 7:] == NOBODYS).all()
+    assert layout.positions[0, :7].tolist() == [0, 1, 2, 3, 2, 3, 4] and layout.positions[1, 2] == 2
     assert (
         layout.places[0, :2].tolist() == [2, 3] and layout.places[1, 0] == 2 and layout.places[2].tolist() == [4, 5, 6]
     )
-    sees = [[slot for slot in range(7) if row[slot]] for row in layout.mask[0, 0].tolist()]
+    sees = [[slot for slot in range(32) if row[slot]] for row in layout.mask[0, 0, :7].tolist()]
     assert sees == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 4], [0, 1, 4, 5], [0, 1, 4, 5, 6]]
-    assert layout.mask[1, 0, 2].tolist() == [True, False, True, False, False, False, False]
+    assert layout.mask[1, 0, 2].nonzero().flatten().tolist() == [0, 2]
     assert layout.mask[1, 0, :, 4].nonzero().flatten().tolist() == [4], "nobody else sees padding"
 
 
@@ -74,5 +77,28 @@ def test_what_was_told_is_not_asked_for_any_more() -> None:
     left = looking.left(torch.tensor([9.0, 9.0, -9.0, -9.0]).expand(1, 1, 2, 4), told)
     assert left[0, 0].round().tolist() == [[0, 1, 0, 0]] * 2
     one, both = (torch.tensor(marks).expand(1, 1, 2, 4) for marks in ([0.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0]))
-    torch.testing.assert_close(looking(1, x, sight, left), looking(1, x, sight, one), rtol=1e-2, atol=1e-3)
-    assert not torch.allclose(looking(1, x, sight, both), looking(1, x, sight, one), rtol=1e-2, atol=1e-2)
+    added, alone, unmarked = (looking(1, x, sight, Left(likely)) for likely in (left, one, both))
+    torch.testing.assert_close(added, alone, rtol=1e-2, atol=1e-3)
+    assert not torch.allclose(unmarked, alone, rtol=1e-2, atol=1e-2)
+
+
+def test_slots_see_what_is_left_in_their_state() -> None:
+    """Two questions about one frame: the first names a target in slots 4 and 6 each, the second none."""
+    held = torch.tensor([[True] * 5, [True] * 2 + [False] * 3])
+    pictures = torch.tensor([0, 0])
+    layout = side_by_side(held, pictures, torch.ones(1, 2, dtype=torch.bool))
+    telling = Telling.of(layout, 2, pictures, torch.tensor([0, 0]), torch.tensor([4, 6]))
+    assert telling.questions.tolist() == [0, 1, 0, 0] and telling.numbers.tolist() == [0, 1, 2, 3]
+    assert telling.before.tolist() == [[False, False], [False, False], [True, False], [True, True]]
+    states = telling.states[0, :7].float().argmax(-1).tolist()
+    assert states == [0, 0, 2, 2, 3, 1, 1] and (telling.states.sum(-1) == 1).all()
+    likely = torch.tensor([1.0, 2.0, 3.0, 4.0])[None, :, None]
+    assert Left(likely, telling.states).at_slots(likely)[0, :7, 0].tolist() == [1, 1, 3, 3, 4, 2, 2]
+
+
+def test_frames_are_compared_as_if_each_row_had_its_own() -> None:
+    torch.manual_seed(0)
+    looking = model_of(frame_size=8).language.looking
+    specs, states, pictures = torch.randn(3, 2, 4, 128), torch.randn(5, 1, 48), torch.tensor([2, 0, 1, 1, 2])
+    for compared in (looking.ask, looking.locate):
+        torch.testing.assert_close(compared(states, specs, pictures), compared(states, specs[pictures]))

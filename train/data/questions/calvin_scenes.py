@@ -117,6 +117,8 @@ def _add_blocks(top: Tabletop, layout: Layout, places: dict[str, str]) -> None:
     top.movable, top.movable_words = tuple(visible.values()), ("block", "blocks")
     top.anchors = ("drawer handle", "door handle", "button", "switch", "light bulb", "LED")
     top.kind("block", "blocks", tuple(visible.values()))
+    top.said |= {name: places[colour] for colour, name in visible.items()}
+    top.sizes |= {name: layout.sizes[colour] for colour, name in visible.items()}
     for place, words in PLACES.items():
         there = [name for colour, name in visible.items() if places[colour] == place]
         top.kind(f"block {words}", f"blocks {words}", there)
@@ -181,6 +183,8 @@ def _add_fixtures(top: Tabletop, layout: Layout, scene: np.ndarray) -> None:
               things=("sliding door",))
     )  # fmt: skip
     state = "open" if opened else "closed"
+    top.said |= {"drawer": state, "sliding door": "left" if left else "right"}
+    top.said |= {name: "on" if on else "off" for name, on in lights.items()}
     asked: tuple[str, ...] = (
         "Is the drawer open or closed? Show it.",
         "What is the state of the drawer?",

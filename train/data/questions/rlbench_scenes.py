@@ -98,7 +98,7 @@ def _plural(name: str) -> str:
 
 def _open_or_closed(top: Tabletop, name: str, opened: bool, verbs: tuple[str, str], part: str) -> None:
     """All that is asked of something that opens and closes; verbs: what one does to the part to open and to close."""
-    word = "open" if opened else "closed"
+    top.said[name] = word = "open" if opened else "closed"
     top.states.append(
         State((f"Is the {name} open?", f"Does the {name} stand open?", f"Has somebody opened the {name}?"), opened,
               f"Yes, the {name} is open.", f"No, the {name} is closed.", things=(name,))
@@ -181,6 +181,7 @@ def _toilet(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     look.add("toilet seat", "toilet", "seat")
     look.add("tank", "toilet", "toilet", "tank")
     top = look.top
+    top.said["toilet seat"] = "up" if up else "down"
     asked: tuple[str, ...] = (
         "Is the toilet seat up?",
         "Does the seat of the toilet stand up?",
@@ -207,6 +208,7 @@ def _lamp(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     look.add("button", "lamp", "cap")
     look.add("foot of the lamp", "lamp", "lamp", "foot")
     top, word = look.top, "on" if lit else "off"
+    top.said["bulb"] = word
     top.absent = tuple(pair for pair in top.absent if pair[0] != "push button")
     asked: tuple[str, ...] = ("Is the lamp on?", "Does the bulb shine?", "Is the bulb lit?")
     top.states.append(State(asked, lit, "Yes, the lamp is on.", "No, the lamp is off.", things=("bulb",)))
@@ -246,6 +248,7 @@ def _button(theatre: Theatre, rng: np.random.Generator, split: str) -> Tabletop:
     look.add("button base", "button", "button")
     look.add("button cap", "button", "cap")
     look.add("push button", "button")
+    top.said |= {"button base": colour, "button cap": cap}
     asked: tuple[str, ...] = (
         "What colour is the base of the button?",
         "Which colour does the button stand on?",

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from train.data.questions.labels import thing_labels, with_all_labels
+from train.data.questions.labels import SIZES, STATES, thing_labels, with_all_labels, word_labels
 
 MIN_PIXELS = 16  # px; what shows less than this cannot be asked for
 ASIDE = 8.0  # px between two middles, from which one is to the left of the other
@@ -89,7 +89,8 @@ class Tabletop:
     """One picture uint8 (H, W, 3) and all that can be asked about it.
 
     movable: names of the things that relations are asked of, and what they are called: "block", "blocks"; anchors:
-    what they are to the left or right of. absent: things that are not there, as singular and plural.
+    what they are to the left or right of. absent: things that are not there, as singular and plural. said, sizes: the
+    state and the size of things by name, a word of STATES and of SIZES.
     """
 
     image: np.ndarray
@@ -103,12 +104,20 @@ class Tabletop:
     movable_words: tuple[str, str] = ("thing", "things")
     anchors: tuple[str, ...] = ()
     absent: tuple[tuple[str, str], ...] = ()
+    said: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Which thing each pixel shows, int8 (H, W, labels of all sources)."""
-        masks = {name: seen.mask for name, seen in self.things.items()}
-        return with_all_labels({"thing": thing_labels(masks, self.image.shape[:2])})
+        """Which thing each pixel shows and what is said of it, int8 (H, W, labels of all sources)."""
+        masks, shape = {name: seen.mask for name, seen in self.things.items()}, self.image.shape[:2]
+        return with_all_labels(
+            {
+                "thing": thing_labels(masks, shape),
+                "state": word_labels(masks, self.said, STATES, shape),
+                "size": word_labels(masks, self.sizes, SIZES, shape),
+            }
+        )
 
     def add(self, name: str, mask: np.ndarray, *, must: bool = False) -> None:
         """Add something if enough of it is seen.

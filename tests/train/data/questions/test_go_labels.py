@@ -11,7 +11,7 @@ from agents.pixellm.config import PixelLMConfig
 from envs.go.coords import gtp_to_point
 from envs.go.facts import BLACK, WHITE, BoardFacts
 from train.data.questions.go_boards import BoardScenes
-from train.data.questions.go_labels import LABELS, point_labels
+from train.data.questions.go_labels import LABELS, SIDES, point_labels
 
 NAMES = list(LABELS)
 # White's stone at A5 is in atari; Black's chain of C3 and C2 has six liberties; E4 and D3 lie between two white stones
@@ -44,6 +44,7 @@ def test_a_position_by_hand() -> None:
     assert labels["liberties"][gtp_to_point("A5", 5)] == 1
     assert labels["liberties"][gtp_to_point("B5", 5)] == 2
     assert labels["liberties"][gtp_to_point("C3", 5)] == labels["liberties"][gtp_to_point("C2", 5)] == 6
+    assert where(labels["liberties"], -1) == where(labels["stone"], 0)
     assert where(labels["first"]) == points("A5", "B5", "D4", "C3", "E3")  # the empty points touch both colours
     assert where(labels["black takes"]) == points("A4") and not where(labels["white takes"])
     assert where(labels["cuts white"]) == points("E4", "D3") and not where(labels["cuts black"]) & points("B4")
@@ -54,6 +55,16 @@ def test_a_position_by_hand() -> None:
     assert all(set(np.flatnonzero(part < 0)) == where(labels["stone"], 0) for part in told), "no area is anybody's"
     assert labels["column"].tolist() == [0, 1, 2, 3, 4] * 5
     assert labels["units"].tolist() == np.repeat([5, 4, 3, 2, 1], 5).tolist() and set(labels["tens"]) == {0}
+
+
+def test_empty_points_name_the_stones_around_them() -> None:
+    """B4 has White's A4 to the left, which A5 is the first of, Black's B5 above and nothing below and to the right."""
+    labels = labels_of("W B . . .\nW . . . .\n. . B . .\n. . . . .\n. . . . .\n")
+    point = gtp_to_point("B4", 5)
+    told = {side: [int(labels[f"{side} {name}"][point]) for name in ("column", "tens", "units")] for side in SIDES}
+    assert told == {"above": [1, 0, 5], "left": [0, 0, 5], "below": [-1] * 3, "right": [-1] * 3}
+    below = where(labels["above units"], 5) | where(labels["above units"], 3)
+    assert below == points("A3", "B4", "C2"), "no stone is labelled so, and edges are no stones"
 
 
 def test_areas_have_an_owner_and_a_first_point() -> None:

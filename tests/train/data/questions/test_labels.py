@@ -7,7 +7,7 @@ import pytest
 
 from train.data.questions import QuestionConfig
 from train.data.questions.calvin_scenes import PlayTables
-from train.data.questions.labels import LABELS, NAMES, thing_labels, with_all_labels
+from train.data.questions.labels import LABELS, NAMES, SIZES, STATES, thing_labels, with_all_labels, word_labels
 from train.data.questions.rlbench_scenes import Theatres
 
 THING = list(LABELS).index("thing")
@@ -19,6 +19,34 @@ def test_where_things_meet_the_smallest_is_shown() -> None:
     shown = thing_labels({"drawer handle": handle, "drawer": drawer, "lamp": lamp}, (4, 6))
     assert shown.dtype == np.int8 and {NAMES[number - 1] for number in shown[handle]} == {"drawer handle"}
     assert NAMES[shown[2, 3] - 1] == "lamp" and NAMES[shown[0, 3] - 1] == "drawer" and shown[0, 5] == 0
+
+
+def test_what_is_said_of_a_thing_is_not_said_of_its_parts() -> None:
+    drawer, handle = (np.zeros((4, 6), np.bool_) for _ in range(2))
+    drawer[:, :4], handle[1, 1:3] = True, True
+    shown = word_labels({"drawer": drawer, "drawer handle": handle}, {"drawer": "closed"}, STATES, (4, 6))
+    assert (shown[drawer & ~handle] == STATES.index("closed")).all() and (shown[~drawer | handle] == -1).all()
+
+
+def test_scenes_say_how_their_things_stand() -> None:
+    """By the answers to their own questions."""
+    state, size = (list(LABELS).index(name) for name in ("state", "size"))
+    found = set()
+    for seed in range(12):
+        for source in (PlayTables(), Theatres()):
+            top = source.draw(np.random.default_rng(seed), "train")
+            assert set(top.said) <= {*top.things, "LED", "light bulb"}, "lights may be hidden"
+            for attribute in top.attributes:
+                if attribute.thing not in top.said:
+                    continue
+                shown = [int(number) for number in np.unique(top.labels[top.things[attribute.thing].mask][:, state])]
+                words = {STATES[number] for number in shown if number >= 0}
+                if top.said[attribute.thing] in words and attribute.answer.endswith(f"{top.said[attribute.thing]}."):
+                    found.add(attribute.thing)
+            sizes = top.labels[..., size]
+            assert set(np.unique(sizes)) <= {-1, *range(len(SIZES))}
+            assert (sizes >= 0).any() == any(name.endswith("block") for name in top.things)
+    assert {"drawer", "light bulb", "LED"} <= found and len(found) > 6
 
 
 def test_labels_that_a_source_does_not_have_are_unknown() -> None:

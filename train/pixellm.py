@@ -209,7 +209,7 @@ class PixelLMStage:
 # Settings and weights of what `stage.anew` begins anew
 _MASKS = (
     "features", "scales", "tokens", "fusion", "decoder", "projector", "decoder_width", "decoder_layers",
-    "decoder_heads", "decoder_mlp", "growth",
+    "decoder_heads", "decoder_mlp", "growth", "guided",
 )  # fmt: skip
 _MASK_PARTS = ("language.codebook.", "fusion.", "decoder.")
 
@@ -219,9 +219,9 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
 
     Its attention heads, which no weight's shape tells, are its own, and so are its labels where the data has none.
     Where its labels differ from the data's, those that both begin with go on, told by their numbers of classes, and the
-    others are learned anew. A model without looks may get some, and a tower more blocks behind its last one; they begin
-    by adding nothing. known: words that it learns now; they are noted beside those that it has told, and not at all
-    where it has told none. anew: as in the stage's settings.
+    others are learned anew. A model without looks may get some, a decoder marks that guide it, and a tower more blocks
+    behind its last one; they begin by adding nothing. known: words that it learns now; they are noted beside those that
+    it has told, and not at all where it has told none. anew: as in the stage's settings.
     """
     if load_config(folder).get("kind") != PIXELLM:
         raise CheckpointError(f"{folder} holds no PixelLM: give inputs.pixellm the folder of one")
@@ -230,6 +230,9 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
     own = {name: getattr(model.config, name) for name in ("heads", "vision_heads")}
     own["labels"] = settings.labels or model.config.labels
     free |= own.keys() | {"look_weight", *(_MASKS if anew else ())}
+    guides = settings.guided and not model.config.guided
+    if guides:
+        free |= {"guided"}
     if not model.config.looks:
         free |= {"looks", "pointing"}
     deepest = model.config.vision_layers
@@ -253,6 +256,8 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
         weights = first | {
             name: value for name, value in weights.items() if name in first and not name.startswith(_MASK_PARTS)
         }
+    if guides:
+        weights["decoder.mark_embeddings"] = begun.state_dict()["decoder.mark_embeddings"]
     if grows:
         weights |= _idle_blocks(begun, deepest)
     if own["labels"] != model.config.labels:

@@ -86,6 +86,7 @@ class Writer:
         self.ids: list[int] = []
         self.queue: list[int] = []  # chosen and not fed yet
         self.groups: list[list[Tensor]] = []  # of each target, its states so far (dim,)
+        self.located: list[Tensor] = []  # of each target, logits (n,) of the cells it covers; for a model with looks
         self.done = False
 
     @property
@@ -113,8 +114,13 @@ class Writer:
         fed, self.queue = self.queue[:count], self.queue[count:]
         return fed + [self.pad] * (count - len(fed))
 
-    def took(self, fed: list[int], states: Tensor) -> None:
-        """Keep the states (n, dim) behind the ids that were fed, as far as a group needs them."""
+    def took(self, fed: list[int], states: Tensor, named: Tensor | None = None) -> None:
+        """Keep the states (n, dim) behind the ids that were fed, as far as a group needs them.
+
+        named: (n, cells), logits of the cells of what each id names, where it names something.
+        """
         for number, state in zip(fed, states, strict=True):
             if self.groups and number in self.codebook[:-1]:
                 self.groups[-1].append(state)
+        if named is not None:
+            self.located += [cells for number, cells in zip(fed, named, strict=True) if number == self.codebook[0]]

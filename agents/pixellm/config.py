@@ -53,6 +53,7 @@ class PixelLMConfig(ModelConfig):
     decoder_layers: int = 1  # two-way layers of each scale
     decoder_heads: int = 4
     decoder_mlp: int = 320
+    guided: bool = False  # pixels are marked where words have located the target; needs looks and the light decoder
     growth: int = 2  # logits have this many times the side of the last scale's feature map
     # Losses
     alpha: float = 2.0  # weight of pixels that several targets of one answer claim; 1: plain binary cross-entropy
@@ -70,10 +71,10 @@ class PixelLMConfig(ModelConfig):
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {
             "frame_size": 32, "vision_width": 48, "vision_layers": 3, "vision_heads": 4, "vision_mlp": 96, "features": (3, 2),
-            "patch": 4, "dim": 48, "layers": 2, "heads": 4, "mlp": 96, "looks": (1,), "pointing": True, "max_question": 32,
+            "patch": 4, "dim": 48, "layers": 2, "heads": 4, "mlp": 96, "looks": (1,), "pointing": True, "guided": True, "max_question": 32,
             "max_answer": 192, "projector": 32, "decoder_width": 32, "decoder_mlp": 64,
         },
-        "small": {"looks": (3, 4), "pointing": True},
+        "small": {"looks": (3, 4), "pointing": True, "guided": True},
         "paper": {
             "frame_size": 448, "tower": "clip", "patch": 14, "vision_width": 1024, "vision_layers": 24, "vision_heads": 16,
             "vision_mlp": 4096, "features": (23, 14), "backbone": "hub", "dim": 4096, "layers": 32, "heads": 32, "mlp": 11008,
@@ -87,10 +88,11 @@ class PixelLMConfig(ModelConfig):
         "one-token": {"scales": 1, "tokens": 1},
         "no-fusion": {"fusion": "mean"},
         "alpha-1": {"alpha": 1.0},
-        "plain-decoder": {"decoder": "plain"},
-        "no-looks": {"looks": (), "pointing": False},
+        "plain-decoder": {"decoder": "plain", "guided": False},
+        "no-looks": {"looks": (), "pointing": False, "guided": False},
         "no-pointing": {"pointing": False},
-        "lisa": {"scales": 1, "tokens": 1, "growth": 4, "alpha": 1.0},
+        "no-guide": {"guided": False},
+        "lisa": {"scales": 1, "tokens": 1, "growth": 4, "alpha": 1.0, "guided": False},
     }
 
     @property
@@ -168,6 +170,8 @@ class PixelLMConfig(ModelConfig):
                 f"looks {self.looks} must be among the blocks 1 to {self.layers}, each once and in order")  # fmt: skip
         require(not self.looks or self.backbone == "llama", "a hub language model has no looks: set looks=[]")
         require(bool(self.looks) or not self.pointing, "who points has to look: set looks, or pointing=false")
+        require(not self.guided or (bool(self.looks) and self.decoder == "light"),
+                "a guided decoder is light, and words have to look: set looks and decoder=light, or guided=false")  # fmt: skip
         require(
             self.lora == 0 or self.backbone == "hub", "lora adapts a hub language model: set backbone=hub or lora=0"
         )

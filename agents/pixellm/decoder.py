@@ -2,7 +2,8 @@
 
 From the deepest scale to the finest: the tokens of a target and the pixels attend to one another both ways, and the
 mask is an inner product. Each finer map is brightened where the mask before it lies, and at the end the masks of all
-scales are added up with learned weights.
+scales are added up with learned weights. Where words look (see looking.py), they locate a target cell by cell before
+its mask is drawn; a guided decoder has those pixels marked, as prompts are in Kirillov et al. 2023.
 """
 
 from __future__ import annotations
@@ -146,6 +147,11 @@ def _each(pixels: Tensor, samples: Tensor) -> Tensor:
     return (chosen @ pixels.flatten(1)).unflatten(1, pixels.shape[1:])
 
 
+def _finer(grid: Tensor, doublings: int) -> Tensor:
+    """Cells (B, side, side), each as 2 ** doublings by as many."""
+    return grid.repeat_interleave(2**doublings, 1).repeat_interleave(2**doublings, 2)
+
+
 def _three_layers(width: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs)
@@ -226,16 +232,24 @@ class LightDecoder(PixelDecoder):
         width = c.decoder_width
         self.token_embeddings = nn.Parameter(torch.randn(2, width))
         self.level_embeddings = nn.Parameter(torch.randn(len(c.features), width) * 0.02)
+        # Added where a target is located, at each scale
+        self.mark_embeddings = nn.Parameter(torch.zeros(len(c.features), width)) if c.guided else None
         self.places = FourierPlaces(width)
         self.transformers = nn.ModuleList(TwoWay(c) for _ in c.features)
 
     def forward(
-        self, features: list[Tensor], samples: Tensor, queries: Tensor, cells: Tensor | None = None
+        self,
+        features: list[Tensor],
+        samples: Tensor,
+        queries: Tensor,
+        cells: Tensor | None = None,
+        located: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Logits (M, mask_side, mask_side) and scores' logits (M,) of M targets.
 
         features: as the tower gives them. samples: int64 (M,), whose frame each target is on. queries: (M, scales,
-        width). cells: bool (B, grid, grid), which hold a part of the picture; None: all.
+        width). cells: bool (B, grid, grid), which hold a part of the picture; None: all. located: (M, grid * grid),
+        0..1, how likely a cell is the target's, for a guided decoder.
         """
         masks: list[Tensor] = []
         scores = queries.new_zeros(len(queries))
@@ -244,10 +258,13 @@ class LightDecoder(PixelDecoder):
             pixels = _each(_rows(level), samples)  # (M, side * side, width)
             if masks:
                 pixels = pixels * (masks[-1].sigmoid().flatten(1)[..., None] + 1)
+            if self.mark_embeddings is not None:
+                assert located is not None
+                there = _finer(located.unflatten(1, (self.config.grid, -1)), number).flatten(1)[..., None]
+                pixels = pixels + there.to(pixels.dtype) * self.mark_embeddings[number]
             mask = None
             if cells is not None:
-                finer = cells.repeat_interleave(2**number, 1).repeat_interleave(2**number, 2)
-                mask = finer[samples].flatten(1)[:, None, None]
+                mask = _finer(cells, number)[samples].flatten(1)[:, None, None]
             own = self.token_embeddings.to(queries.dtype).expand(len(queries), -1, -1)
             tokens = torch.cat([own, queries[:, number, None]], 1) + self.level_embeddings[number]
             tokens, pixels = transformer(tokens, pixels, self.places(side), mask)
@@ -266,12 +283,17 @@ class LightDecoder(PixelDecoder):
 
 
 class PlainDecoder(PixelDecoder):
-    """For comparison: an inner product of each scale's query with every pixel; no attention, no modulation."""
+    """For comparison: an inner product of each scale's query with every pixel; no attention, no marks."""
 
     def forward(
-        self, features: list[Tensor], samples: Tensor, queries: Tensor, cells: Tensor | None = None
+        self,
+        features: list[Tensor],
+        samples: Tensor,
+        queries: Tensor,
+        cells: Tensor | None = None,
+        located: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """As LightDecoder; pixels beyond the picture need no mask here, as none looks at another."""
+        """As LightDecoder; pixels beyond the picture need no mask here, as none looks at another. It is not guided."""
         masks = []
         for number, level in enumerate(self.maps(features)):
             grown = self.upsample(_rows(level)[:, :, None])

@@ -62,7 +62,8 @@ def query_flops(model: PixelLM, *, targets: int = 1, question: int = 12, words: 
 
     with FlopCounterMode(display=False) as decoder:
         samples = torch.zeros(targets, dtype=torch.long, device="meta")
-        model.segment(seen, samples, torch.zeros(targets, c.scales, c.tokens, c.dim, device="meta"))
+        located = torch.zeros(targets, c.grid**2, device="meta")
+        model.segment(seen, samples, torch.zeros(targets, c.scales, c.tokens, c.dim, device="meta"), located)
     saying = words * step(1) + (targets * step(c.group) if targets else 0)
     return QueryFlops(
         vision=int(vision.get_total_flops()),

@@ -121,13 +121,15 @@ class Telling:
 class Memory:
     """What going on with answers needs: the net's own cache and, for a model with looks, what there is to look at.
 
-    sight: the cells of each question's frame. asked, told: (B, 1, maps, n), as for `Looking`.
+    sight: the cells of each question's frame. asked, told: (B, 1, maps, n), as for `Looking`. named: (B, slots, n),
+    logits of the cells that targets cover, of the slots read last, where a group begins in one of them.
     """
 
     net: Any
     sight: Sight | None = None
     asked: Tensor | None = None
     told: Tensor | None = None
+    named: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -188,22 +190,24 @@ class Language(nn.Module):
             return hidden, Memory(cache)
         looking = self.looking
         seen, asked, told = (memory.sight, memory.asked, memory.told) if memory else (sight, None, None)
+        named: Tensor | None = None
         assert seen is not None and (words if memory is None else ids) is not None
 
         def mark(x: Tensor) -> Left:
-            nonlocal asked, told
+            nonlocal asked, told, named
             if asked is None or told is None:
                 asked = looking.ask(x[:, -1:], seen.specs)
                 told = torch.zeros_like(asked)
             begins = None if ids is None else ids == self.vocabulary
             if begins is not None and (begins.is_meta or begins.any()):  # in most steps no target is named
-                named = looking.telling(looking.locate(x, seen.specs))
-                told = told + (named * begins[..., None, None]).cumsum(1)
+                located = looking.locate(x, seen.specs)
+                told = told + (looking.telling(located) * begins[..., None, None]).cumsum(1)
+                named = located[:, :, 0]
             return Left(looking.left(asked, told))
 
         between = looking.between(seen, mark, words=words)
         hidden, cache = self.net(x, seeing, memory.net if memory else None, None, between)
-        return hidden, Memory(cache, seen, asked, None if told is None else told[:, -1:])
+        return hidden, Memory(cache, seen, asked, None if told is None else told[:, -1:], named)
 
     def together(
         self,

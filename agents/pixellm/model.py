@@ -30,10 +30,14 @@ from envs.errors import UserError
 
 @dataclass(frozen=True)
 class Written:
-    """An answer as it was generated: its ids, and the states of its K groups, (K, scales, tokens, dim)."""
+    """An answer as it was generated: its ids, and the states of its K groups, (K, scales, tokens, dim).
+
+    located: (K, grid * grid), logits of the cells that each target covers; None for a model without looks.
+    """
 
     ids: list[int]
     states: Tensor
+    located: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,16 @@ class PixelLM(nn.Module):
             *self.opening(seen), batch.ids, held, batch.pictures, sight=self.sight(seen), prompts=batch.prompts
         )
 
-    def segment(self, seen: Seen, pictures: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:
+    def segment(
+        self, seen: Seen, pictures: Tensor, states: Tensor, located: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mask logits (M, S, S) on the frame and scores' logits (M,) of groups' states (M, scales, tokens, dim).
 
-        pictures: int64 (M,), the frame that each target is on.
+        pictures: int64 (M,), the frame that each target is on. located: (M, grid * grid), logits of the cells that it
+        covers, as words located it; for a model with looks. Masks do not teach where a target is located.
         """
-        logits, scores = self.decoder(seen.maps, pictures, self.fusion(states), seen.cells)
+        there = None if located is None else located.detach().float().sigmoid()
+        logits, scores = self.decoder(seen.maps, pictures, self.fusion(states), seen.cells, there)
         side = self.config.frame_size
         logits = F.interpolate(logits[:, None].float(), size=(side, side), mode="bilinear", align_corners=False)
         return logits[:, 0], scores
@@ -160,7 +168,7 @@ class PixelLM(nn.Module):
             return c.text_weight * text + taught + sum(weight.sum() for weight in idle) * 0.0, figures
         states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
         pictures = batch.pictures[batch.samples]  # (M,)
-        masks, scores = self.segment(seen, pictures, states)
+        masks, scores = self.segment(seen, pictures, states, self._located(read, batch))
         with full_precision(masks):
             picture = inside(batch.sizes, c.frame_size)[pictures]
             weights = losses.refinement_weights(masks, batch.samples, c.alpha, c.claims)
@@ -189,6 +197,13 @@ class PixelLM(nn.Module):
         logits = self.label_head(seen.maps[0].movedim(1, -1)[known])
         loss, right = losses.label_loss(logits, batch.labels[known], self.config.labels)
         return self.config.label_weight * loss, {"label_loss": loss.detach(), "label_exact": right}
+
+    def _located(self, read: Read, batch: Batch) -> Tensor | None:
+        """Of the batch's M targets, logits (M, grid * grid) of the cells they were located in; None without looks."""
+        if read.named is None:
+            return None
+        begins = (batch.ids == self.words.codebook[0]).flatten().cumsum(0) - 1  # the how manieth group
+        return read.named[begins[batch.samples * batch.ids.shape[1] + batch.starts], 0]
 
     def _places(self, read: Read, batch: Batch) -> tuple[Tensor | float, dict[str, Tensor]]:
         """The loss of what is pointed at, and its figures; 0 for a model that does not point."""
@@ -221,8 +236,9 @@ class PixelLM(nn.Module):
         seen: what `see` gave for the batch's frames, if that is known.
         """
         seen = self.see(batch.frames, batch.sizes) if seen is None else seen
-        states = self.language.codebook.gather(self.read(seen, batch).hidden, batch.samples, batch.starts)
-        logits, scores = self.segment(seen, batch.pictures[batch.samples], states)
+        read = self.read(seen, batch)
+        states = self.language.codebook.gather(read.hidden, batch.samples, batch.starts)
+        logits, scores = self.segment(seen, batch.pictures[batch.samples], states, self._located(read, batch))
         return logits, scores.float().sigmoid()
 
     # -- answering ---------------------------------------------------------------------------------------------------
@@ -270,17 +286,19 @@ class PixelLM(nn.Module):
             present = torch.cat([present, speaks[:, None].expand(-1, count)], 1)
             ids = torch.tensor(fed, device=device)
             hidden, memory = self.language(self.language.embed(ids), present, memory, ids=ids)
-            for writer, row, ends in zip(writers, fed, hidden, strict=True):
-                writer.took(row, ends)
+            for number, (writer, row) in enumerate(zip(writers, fed, strict=True)):
+                writer.took(row, hidden[number], None if memory.named is None else memory.named[number])
             states = hidden[:, -1]
-        return [Written(writer.ids, self._stacked(writer.groups, states)) for writer in writers]
+        return [self._written(writer, states) for writer in writers]
 
-    def _stacked(self, groups: list[list[Tensor]], like: Tensor) -> Tensor:
-        """States of K groups, each a list of (dim,) -> (K, scales, tokens, dim)."""
-        c = self.config
+    def _written(self, writer: Writer, like: Tensor) -> Written:
+        """What was written; like: of the states' dtype and device."""
+        c, groups = self.config, writer.groups
         if not groups:
-            return like.new_zeros(0, c.scales, c.tokens, c.dim)
-        return torch.stack([torch.stack(group) for group in groups]).unflatten(1, (c.scales, c.tokens))
+            located = like.new_zeros(0, c.grid**2) if c.looks else None
+            return Written(writer.ids, like.new_zeros(0, c.scales, c.tokens, c.dim), located)
+        states = torch.stack([torch.stack(group) for group in groups]).unflatten(1, (c.scales, c.tokens))
+        return Written(writer.ids, states, torch.stack(writer.located) if c.looks else None)
 
     def question_ids(self, question: str) -> list[int]:
         """A question as ids; UserError if there is none, or more than the model reads."""
@@ -321,7 +339,8 @@ class PixelLM(nn.Module):
         targets: list[list[tuple[np.ndarray, float]]] = [[] for _ in written]
         if len(samples):
             states = torch.cat([one.states for one in written])
-            logits, scores = self.segment(seen, pictures[samples], states)
+            cells = [one.located for one in written if one.located is not None]
+            logits, scores = self.segment(seen, pictures[samples], states, torch.cat(cells) if cells else None)
             for number, mask, score in zip(samples.tolist(), logits, scores.float().sigmoid().tolist(), strict=True):
                 height, width = sizes[pictures[number]].tolist()
                 shape = images[number].shape[0], images[number].shape[1]

@@ -174,6 +174,15 @@ def test_a_model_without_looks_gets_some_and_answers_as_before(tmp_path: Path) -
         torch.testing.assert_close(after[name], before[name], rtol=1e-4, atol=1e-5)
 
 
+def test_a_decoder_gets_marks_and_draws_as_before(tmp_path: Path) -> None:
+    plain = PixelLMStage(settings(ablation="no-guide"))
+    plain.export(plain.model, tmp_path / "ask", {})
+    begun = PixelLMStage(settings(inputs=Inputs(pixellm=str(tmp_path / "ask")))).model
+    assert begun.config.guided and not plain.model.config.guided
+    batch = plain.batch(0, 0, 0, 1, 4)
+    torch.testing.assert_close(begun(batch)[0], plain.model(batch)[0], rtol=1e-4, atol=1e-5)
+
+
 def test_a_tower_grows_and_answers_as_before(tmp_path: Path) -> None:
     stage = PixelLMStage(settings())
     stage.export(stage.model, tmp_path / "ask", {})

@@ -162,6 +162,27 @@ def test_what_lies_beyond_a_picture_is_not_looked_at(model: PixelLM) -> None:
     torch.testing.assert_close(first, second)
 
 
+def test_masks_are_guided_by_where_their_own_target_is_located() -> None:
+    """Also where some answers' masks alone are learned; and where targets are located is not learned from masks."""
+    torch.manual_seed(0)
+    guided = model_of()
+    torch.nn.init.normal_(guided.decoder.mark_embeddings)
+    batch = guided.collate(items(2, 3, 1))
+    masks, _ = guided.teacher_masks(batch)
+    thin = batch.thinned(1, np.array([1, 0, 2]))
+    assert thin.samples.tolist() == [1, 1, 1]
+    torch.testing.assert_close(guided.teacher_masks(thin)[0], masks[2:5], rtol=1e-4, atol=1e-4)
+    seen = guided.see(batch.frames, batch.sizes)
+    states = torch.zeros(2, guided.config.scales, guided.config.tokens, guided.config.dim)
+    there = torch.full((2, guided.config.grid**2), -9.0, requires_grad=True)
+    marked = there.detach().clone().index_fill_(1, torch.tensor([0, 1, 8, 9]), 9.0).requires_grad_()
+    pictures = torch.tensor([0, 0])
+    drawn, other = (guided.segment(seen, pictures, states, cells)[0] for cells in (marked, there))
+    assert (drawn - other).abs().max() > 0.01
+    (drawn.sum() + other.sum()).backward()
+    assert marked.grad is None and guided.decoder.mark_embeddings.grad is not None
+
+
 def test_cells_of_a_picture() -> None:
     assert inside(torch.tensor([[5, 8]]), 2, 4).tolist() == [[[True, True], [True, True]]]
     assert inside(torch.tensor([[4, 8]]), 2, 4).tolist() == [[[True, True], [False, False]]]
@@ -201,13 +222,15 @@ def test_the_cache_equals_full_recomputation(learner: PixelLM) -> None:
         prompt = [words.image_end, words.question, *question, words.answer]
         ids = torch.tensor([prompt + answer.ids])
         lengths = {"lengths": torch.tensor([ids.shape[1]]), "prompts": torch.tensor([len(prompt)])}
-        hidden = eager.read(one, SimpleNamespace(ids=ids, pictures=torch.tensor([0]), **lengths)).hidden
+        read = eager.read(one, SimpleNamespace(ids=ids, pictures=torch.tensor([0]), **lengths))
+        hidden = read.hidden
         likeliest = eager.language.logits(hidden)[0]
         starts = [place for place, number in enumerate(ids[0].tolist()) if number == words.codebook[0]]
         states = eager.language.codebook.gather(
             hidden, torch.zeros(len(starts), dtype=torch.long), torch.tensor(starts, dtype=torch.long)
         )
         torch.testing.assert_close(states, answer.states, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(read.named[:, 0], answer.located, rtol=1e-3, atol=1e-4)
         place = 0
         while place < len(answer.ids):
             logits = likeliest[len(prompt) - 1 + place].clone()

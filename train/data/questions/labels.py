@@ -22,7 +22,8 @@ NAMES = (
 _NUMBERS = {name: number for number, name in enumerate(NAMES, 1)}
 # What is said of a thing: how it stands, where a block is, what colour the parts of a button have
 STATES = (
-    "open", "closed", "on", "off", "up", "down", "left", "right", "table", "drawer", "cabinet", "tower", "gripper", *BALLS,
+    "open", "closed", "on", "off", "up", "down", "left", "right", "table", "drawer", "cabinet", "tower", "gripper",
+    *BALLS,
 )  # fmt: skip
 SIZES = ("small", "middle", "big")  # of blocks beside each other
 # Each label with its classes; thing: 0 is none of the names. What is new goes to the end, see train.pixellm

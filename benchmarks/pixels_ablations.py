@@ -4,12 +4,13 @@
 
 The variants are those of `PixelLMConfig.ABLATIONS`: `one-token` (a codebook of one token), `no-fusion`, `alpha-1` (no
 refinement of contested pixels), `plain-decoder`, `no-looks` (words do not look at cells again), `no-pointing` (nor are
-they told what comes next), `no-guide` (the decoder is not told which cells a target was located in), and `lisa`, the baseline in the style of LISA: one token, one scale, one mask token, a
-decoder with as many parameters as ours. The full model learns for N steps, or for M minutes; every other one gets as
-many steps as the same floating-point operations allow, so that the table does not depend on what else the machine does.
-Words KEY=VALUE are those of `python -m train pixellm`, for all variants. Each is measured on the same questions of the
-test set (see `benchmarks.pixels`), and *against lisa* is the mean difference of gIoU question by question, with its
-bootstrap interval. The same command goes on after an interruption; what is finished stays.
+they told what comes next), `no-guide` (nor is the decoder told where a target was located), and `lisa`, the baseline in
+the style of LISA: one token, one scale, one mask token, a decoder with as many parameters as ours that is not guided.
+The full model learns for N steps, or for M minutes; every other one gets as many steps as the same floating-point
+operations allow, so that the table does not depend on what else the machine does. Words KEY=VALUE are those of `python
+-m train pixellm`, for all variants. Each is measured on the same questions of the test set (see `benchmarks.pixels`),
+and *against lisa* is the mean difference of gIoU question by question, with its bootstrap interval. The same command
+goes on after an interruption; what is finished stays.
 
 Words are what takes long to learn. To compare masks alone, let all variants begin with the tower and the words of one
 trained model: `inputs.pixellm=CHECKPOINT +stage.anew=true`, with --only for variants that have this model's looks.

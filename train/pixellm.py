@@ -235,8 +235,8 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
         free |= {"guided"}
     if not model.config.looks:
         free |= {"looks", "pointing"}
-    deepest = model.config.vision_layers
-    grows = settings.vision_layers > deepest and _deepened(model.config.features, settings) == settings.features
+    deepest = max(model.config.features)  # blocks behind it do not exist
+    grows = settings.tower == model.config.tower == "vit" and _deepened(model.config, settings, anew=anew)
     if grows:
         free |= {"vision_layers", "features"}
     for key, value in vars(settings).items():
@@ -266,9 +266,15 @@ def _begun(folder: Path, settings: PixelLMConfig, known: set[str], *, anew: bool
     return begun
 
 
-def _deepened(features: tuple[int, ...], settings: PixelLMConfig) -> tuple[int, ...]:
-    """The blocks that scales are taken from, the deepest moved to the last one of `settings`."""
-    return tuple(settings.vision_layers if block == max(features) else block for block in features)
+def _deepened(own: PixelLMConfig, settings: PixelLMConfig, *, anew: bool) -> bool:
+    """Whether the tower of `settings` is one's own with more blocks: the deepest scale, taken from the last one, moves.
+
+    anew: the other scales may be others, or not there.
+    """
+    before, behind = max(own.features), max(settings.features)
+    moved = tuple(behind if block == before else block for block in own.features)
+    same = settings.features[0] == moved[0] if anew else settings.features == moved
+    return behind > before and same
 
 
 def _idle_blocks(begun: PixelLM, first: int) -> dict[str, torch.Tensor]:

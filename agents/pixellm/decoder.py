@@ -261,7 +261,7 @@ class LightDecoder(PixelDecoder):
             if self.mark_embeddings is not None:
                 assert located is not None
                 there = _finer(located.unflatten(1, (self.config.grid, -1)), number).flatten(1)[..., None]
-                pixels = pixels + there.to(pixels.dtype) * self.mark_embeddings[number]
+                pixels = pixels + there.to(pixels.dtype) * self.mark_embeddings[number].to(pixels.dtype)
             mask = None
             if cells is not None:
                 mask = _finer(cells, number)[samples].flatten(1)[:, None, None]

@@ -247,7 +247,8 @@ class Language(nn.Module):
                 nonlocal asked, named
                 asked = looking.ask(x[pictures, ends][:, None], seen.specs, pictures)[:, 0]
                 named = looking.locate(x[pictures[whose], begun][:, None], seen.specs, pictures[whose])[:, 0]
-                told = telling.before.to(named.dtype) @ looking.telling(named).flatten(1)
+                added = looking.telling(named).flatten(1)
+                told = telling.before.to(added.dtype) @ added
                 left = looking.left(asked[telling.questions], told.unflatten(1, asked.shape[1:]))
                 likely = left.new_zeros(*telling.states.shape[::2], *left.shape[1:])
                 likely[pictures[telling.questions], telling.numbers] = left

@@ -148,9 +148,11 @@ class Looking(nn.Module):
     def _compared(self, projectors: nn.ModuleList, states: Tensor, specs: Tensor, pictures: Tensor | None) -> Tensor:
         x = self.norm(states)
         wanted = torch.stack([projector(x) for projector in projectors], 1)  # (B, maps, L, spec)
+        if pictures is not None and len(specs) > _SPEC:
+            specs, pictures = specs[pictures], None
         if pictures is None:
             return (wanted @ specs.transpose(-1, -2)).transpose(1, 2) * _SPEC**-0.5
-        # With all frames, of which one is taken: cheaper than a copy of its specs for every row
+        # With all frames, of which one is taken: less than a copy of its specs for every row where frames are few
         everywhere = wanted[:, :, 0].transpose(0, 1) @ specs.transpose(0, 1).flatten(1, 2).transpose(-1, -2)
         rows = torch.arange(len(states), device=states.device)
         found = everywhere.unflatten(2, (len(specs), -1))[:, rows, pictures]  # (maps, B, n)

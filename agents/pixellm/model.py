@@ -130,7 +130,7 @@ class PixelLM(nn.Module):
         """Mask logits (M, S, S) on the frame and scores' logits (M,) of groups' states (M, scales, tokens, dim).
 
         pictures: int64 (M,), the frame that each target is on. located: (M, grid * grid), logits of the cells that it
-        covers, as words located it; for a model with looks. Masks do not teach where a target is located.
+        covers, as words located it; for a model with looks. A mask's loss does not flow back through them.
         """
         there = None if located is None else located.detach().float().sigmoid()
         logits, scores = self.decoder(seen.maps, pictures, self.fusion(states), seen.cells, there)

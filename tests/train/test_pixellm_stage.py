@@ -195,9 +195,25 @@ def test_a_tower_grows_and_answers_as_before(tmp_path: Path) -> None:
         torch.testing.assert_close(after[name], before[name], rtol=1e-4, atol=1e-5)
     begun(batch)[0].backward()
     assert begun.vision.blocks[4].outer.weight.grad.abs().max() > 0
+    other = PixelLMConfig.preset("tiny", **tower | {"features": (5, 1)})
     with pytest.raises(UserError, match="has vision_layers="):
-        other = PixelLMConfig.preset("tiny", **tower | {"features": (5, 1)})
         PixelLMStage(settings(model=other, inputs=inputs))
+
+
+def test_a_baseline_with_masks_anew_grows_as_well(tmp_path: Path) -> None:
+    """It has one scale where the model it begins with has two, and blocks behind the last scale do not exist."""
+    tower = {"vision_layers": 4, "features": (3, 2)}
+    stage = PixelLMStage(settings(model=PixelLMConfig.preset("tiny", **tower)))
+    stage.export(stage.model, tmp_path / "ask", {})
+    begin = {"anew": True, "inputs": Inputs(pixellm=str(tmp_path / "ask"))}
+    deeper = PixelLMConfig.preset("tiny", vision_layers=5, features=(5, 2))
+    for ablation, scales in (("", (5, 2)), ("lisa", (5,))):
+        begun = PixelLMStage(settings(model=deeper, ablation=ablation, **begin))
+        assert begun.model.config.features == scales and len(begun.model.vision.blocks) == 5
+        question = begun.batch(0, 0, 0, 1, 4)
+        before, after = stage.model(stage.batch(0, 0, 0, 1, 4))[1], begun.model(question)[1]
+        if not ablation:
+            torch.testing.assert_close(after["look_loss"], before["look_loss"], rtol=1e-4, atol=1e-5)
 
 
 def test_masks_may_be_learned_anew_by_another_decoder(tmp_path: Path) -> None:

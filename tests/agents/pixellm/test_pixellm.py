@@ -167,11 +167,18 @@ def test_masks_are_guided_by_where_their_own_target_is_located() -> None:
     torch.manual_seed(0)
     guided = model_of()
     torch.nn.init.normal_(guided.decoder.mark_embeddings)
+    torch.nn.init.zeros_(guided.language.looking.bias)  # maps that differ
+    for part in (*guided.language.looking.target, *guided.language.looking.cells):
+        torch.nn.init.normal_(part[-1].weight, std=0.5)
     batch = guided.collate(items(2, 3, 1))
     masks, _ = guided.teacher_masks(batch)
     thin = batch.thinned(1, np.array([1, 0, 2]))
     assert thin.samples.tolist() == [1, 1, 1]
     torch.testing.assert_close(guided.teacher_masks(thin)[0], masks[2:5], rtol=1e-4, atol=1e-4)
+    read = guided.read(guided.see(thin.frames, thin.sizes), thin)
+    assert torch.equal(guided._located(read, thin), read.named[2:5, 0])
+    apart = torch.cdist(read.named[:, 0].sigmoid(), read.named[:, 0].sigmoid()) + torch.eye(6)
+    assert apart.min() > 0.05 and (read.named[:, 0] - read.named[:, 1]).abs().max() > 0.1
     seen = guided.see(batch.frames, batch.sizes)
     states = torch.zeros(2, guided.config.scales, guided.config.tokens, guided.config.dim)
     there = torch.full((2, guided.config.grid**2), -9.0, requires_grad=True)

@@ -44,6 +44,8 @@ def test_the_shipped_size_and_its_decoder_share() -> None:
         ({"looks": (1, 1)}, "each once"),
         ({"tower": "clip", "backbone": "hub"}, "has no looks"),
         ({"looks": ()}, "pointing=false"),
+        ({"looks": (), "pointing": False}, "guided=false"),
+        ({"decoder": "plain"}, "guided=false"),
     ],
 )
 def test_settings_that_do_not_fit(changes: dict, complaint: str) -> None:

@@ -47,7 +47,7 @@ def word_labels(
 ) -> np.ndarray:
     """What is said of the thing that a pixel shows, as its number among `words`: int8 (H, W), -1 where nothing is.
 
-    said: a word by name of a thing; masks and errors as above.
+    said: a word by name of a thing; masks as above. ValueError for a word that is none of them.
     """
     numbers = {name: words.index(said[name]) if name in said else -1 for name in masks}
     return _painted(masks, numbers, np.full(shape, -1, np.int8))

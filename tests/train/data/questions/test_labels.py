@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from train.data.questions import QuestionConfig
-from train.data.questions.calvin_scenes import PlayTables
+from train.data.questions.calvin_scenes import SIZE_WORDS, PlayTables
 from train.data.questions.labels import LABELS, NAMES, SIZES, STATES, thing_labels, with_all_labels, word_labels
 from train.data.questions.rlbench_scenes import Theatres
 
 THING = list(LABELS).index("thing")
+STANDS, LIES = r"(?:Yes, the|No, the|The) (.+) is (?:on the )?(\w+)\.", r"Yes, the (.+ block) is (?:on|in) the (\w+)\."
+LARGE = r"The (.+ block) is the (\S+) one\."
 
 
 def test_where_things_meet_the_smallest_is_shown() -> None:
@@ -28,25 +32,40 @@ def test_what_is_said_of_a_thing_is_not_said_of_its_parts() -> None:
     assert (shown[drawer & ~handle] == STATES.index("closed")).all() and (shown[~drawer | handle] == -1).all()
 
 
-def test_scenes_say_how_their_things_stand() -> None:
-    """By the answers to their own questions."""
-    state, size = (list(LABELS).index(name) for name in ("state", "size"))
-    found = set()
-    for seed in range(12):
-        for source in (PlayTables(), Theatres()):
-            top = source.draw(np.random.default_rng(seed), "train")
-            assert set(top.said) <= {*top.things, "LED", "light bulb"}, "lights may be hidden"
-            for attribute in top.attributes:
-                if attribute.thing not in top.said:
-                    continue
-                shown = [int(number) for number in np.unique(top.labels[top.things[attribute.thing].mask][:, state])]
-                words = {STATES[number] for number in shown if number >= 0}
-                if top.said[attribute.thing] in words and attribute.answer.endswith(f"{top.said[attribute.thing]}."):
-                    found.add(attribute.thing)
-            sizes = top.labels[..., size]
-            assert set(np.unique(sizes)) <= {-1, *range(len(SIZES))}
-            assert (sizes >= 0).any() == any(name.endswith("block") for name in top.things)
-    assert {"drawer", "light bulb", "LED"} <= found and len(found) > 6
+@pytest.mark.parametrize(
+    "source, varied",
+    [
+        (PlayTables(), ("drawer", "sliding door", "LED", "light bulb", "red block")),
+        (Theatres(), ("toilet seat", "lid")),
+    ],
+    ids=["calvin", "rlbench"],
+)
+def test_scenes_label_what_they_answer(source: PlayTables | Theatres, varied: tuple[str, ...]) -> None:
+    """Cells say of a thing what the scene answers of it."""
+    checked: set[tuple[str, str]] = set()
+    for seed in range(30):
+        top = source.draw(np.random.default_rng(seed), "train")
+        answers = [one.answer.format(one.thing) for one in top.attributes]
+        answers += [one.yes if one.truth else one.no for one in top.states]
+        for label, said, words, patterns in (
+            ("state", top.said, STATES, (STANDS, LIES)),
+            (
+                "size",
+                {name: SIZE_WORDS[word] for name, word in top.sizes.items()},
+                tuple(SIZE_WORDS.values()),
+                (LARGE,),
+            ),
+        ):
+            column = top.labels[..., list(LABELS).index(label)]
+            for name in said.keys() & top.things.keys():
+                told = {words[number] for number in np.unique(column[top.things[name].mask]) if number >= 0}
+                assert said[name] in told
+                for found in (re.fullmatch(pattern, answer) for pattern in patterns for answer in answers):
+                    if found and found[1] == name:
+                        assert found[2] in told
+                        checked.add((name, found[2]))
+    for name in varied:
+        assert len({word for own, word in checked if own == name}) >= 2, name
 
 
 def test_labels_that_a_source_does_not_have_are_unknown() -> None:

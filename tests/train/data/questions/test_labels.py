@@ -47,14 +47,10 @@ def test_scenes_label_what_they_answer(source: PlayTables | Theatres, varied: tu
         top = source.draw(np.random.default_rng(seed), "train")
         answers = [one.answer.format(one.thing) for one in top.attributes]
         answers += [one.yes if one.truth else one.no for one in top.states]
+        sizes = {name: SIZE_WORDS[word] for name, word in top.sizes.items()}
         for label, said, words, patterns in (
             ("state", top.said, STATES, (STANDS, LIES)),
-            (
-                "size",
-                {name: SIZE_WORDS[word] for name, word in top.sizes.items()},
-                tuple(SIZE_WORDS.values()),
-                (LARGE,),
-            ),
+            ("size", sizes, [SIZE_WORDS[word] for word in SIZES], (LARGE,)),
         ):
             column = top.labels[..., list(LABELS).index(label)]
             for name in said.keys() & top.things.keys():

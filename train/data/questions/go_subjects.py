@@ -14,6 +14,9 @@ from train.data.questions.subjects import Subject
 COLOURS = {"black": BLACK, "white": WHITE}
 CORNERS = ("upper left", "upper right", "lower left", "lower right")
 EDGES = ("left", "right", "top", "bottom")
+# Of training questions that would name a colour, so many ask for both: who only ever heard of black cut points does not
+# listen to the colour, and held-out combinations could not be understood
+ANY_SHARE = 0.35
 STONES, POINTS = "stones", "points"  # what a mask shows: stones, or the squares of points
 Target = tuple[str, tuple[str, tuple[int, ...]]]
 
@@ -141,6 +144,11 @@ def atari_stones(board: Board, draw: Draw) -> Subject:
 
 def with_liberties(board: Board, draw: Draw) -> Subject | None:
     """Chains with so many liberties."""
+    if draw.split == "train" and draw.chance(ANY_SHARE):
+        number = draw.one("23456")
+        either = [chain for chain in board.facts.chains if len(chain.liberties) == int(number)]
+        has = f"with {number} liberties"
+        return Subject("liberties", f"group {has}", f"groups {has}", groups(board, either))
     drawn = _colour_and("liberties", draw, "23456")
     if drawn is None:
         return None
@@ -171,6 +179,10 @@ def capturing(board: Board, draw: Draw) -> Subject:
 
 def cut_points(board: Board, draw: Draw) -> Subject | None:
     """Points between chains of a colour."""
+    if draw.split == "train" and draw.chance(ANY_SHARE):
+        either = sorted({*board.facts.cut_points(BLACK), *board.facts.cut_points(WHITE)})
+        what = "between groups of one colour"
+        return Subject("cut points", f"cut point {what}", f"cut points {what}", points(board, either))
     drawn = _colour_and("cut points", draw)
     if drawn is None:
         return None

@@ -13,6 +13,8 @@ from train.data.questions.tabletops import Tabletop, middle
 
 ROBOT = ("robot arm", "gripper")  # in every picture, so they are asked for less often
 MOST_NAMED = 8  # things in one question
+# Of training questions about sides, so many are about other things than those that held-out combinations are made of
+OTHERS_SHARE = 0.4
 _WHERE = (
     "Where is the {}?",
     "Show me the {}.",
@@ -126,6 +128,8 @@ def use(top: Tabletop, draw: Draw) -> Made | None:
 
 def beside(top: Tabletop, draw: Draw) -> Made | None:
     """What is to the left or right of something; none where that is not clear for all of them."""
+    if draw.split == "train" and draw.chance(OTHERS_SHARE):
+        return _kind_beside(top, draw)
     one, many = top.movable_words
     anchors = [name for name in top.anchors if name in top.things]
     drawn = draw.combination("beside", [(many, side, anchor) for side in ("left", "right") for anchor in anchors])
@@ -143,10 +147,34 @@ def beside(top: Tabletop, draw: Draw) -> Made | None:
     return ask(subject, draw, "sssca")
 
 
+def _kind_beside(top: Tabletop, draw: Draw) -> Made | None:
+    """The same of handles, lights, knobs and the like; for training."""
+    kinds = [
+        kind for kind in top.kinds if kind.members and " " not in kind.plural and kind.plural != top.movable_words[1]
+    ]
+    if not kinds:
+        return None
+    kind = draw.one(kinds)
+    anchors = [name for name in top.things if name not in (*kind.members, *ROBOT)]
+    if not anchors:
+        return None
+    anchor, side = draw.one(anchors), draw.one(("left", "right"))
+    sides = {name: top.beside(name, anchor) for name in kind.members}
+    if None in sides.values():
+        return None
+    there, where = [name for name, own in sides.items() if own == side], f"to the {side} of the {anchor}"
+    subject = Subject("beside", f"{kind.singular} {where}", f"{kind.plural} {where}", _targets(top, there, "the "))
+    return ask(subject, draw, "sssca")
+
+
 def on_side(top: Tabletop, draw: Draw) -> Made | None:
     """Whether a thing is to the left or right of another, or on which side."""
+    if draw.split == "train" and draw.chance(OTHERS_SHARE):
+        named = [name for name in top.things if name not in (*top.movable, *ROBOT)]
+    else:
+        named = list(top.movable)
     options = [
-        (name, anchor) for name in top.movable for anchor in top.anchors if anchor in top.things and name != anchor
+        (name, anchor) for name in named for anchor in (top.anchors or named) if anchor in top.things and name != anchor
     ]
     clear = [(name, anchor) for name, anchor in options if top.beside(name, anchor)]
     sides = [(name, side, anchor) for name, anchor in clear for side in ("left", "right")]

@@ -165,6 +165,20 @@ def test_subjects_on_a_board_made_by_hand() -> None:
     assert len(names(go_subjects.of_colour(here, Fixed("black")))) == 8
 
 
+def test_training_asks_for_groups_of_both_colours_too() -> None:
+    """So that a colour is listened to where only one of the two is ever asked for."""
+    position, any_of = board(), Fixed("3", chances=True, split="train")
+    cuts, three = go_subjects.cut_points(position, any_of), go_subjects.with_liberties(position, any_of)
+    assert cuts is not None and cuts.plural == "cut points between groups of one colour" and not cuts.combination
+    assert three is not None and three.singular == "group with 3 liberties" and not three.combination
+    apart: dict[str, list[str]] = {"cuts": [], "three": []}
+    for colour in ("black", "white"):
+        apart["cuts"] += names(go_subjects.cut_points(position, Fixed((colour,))))
+        apart["three"] += names(go_subjects.with_liberties(position, Fixed((colour, "3"))))
+    assert sorted(set(apart["cuts"])) == sorted(names(cuts)) and len(cuts.targets) > 1
+    assert sorted(apart["three"]) == sorted(names(three)) and three.targets
+
+
 def test_show_count_and_any_tell_the_same() -> None:
     two = Subject("row", "stone on row 9", "stones on row 9", [("B9", ()), ("C9", ())])
     draw = Draw(np.random.default_rng(0), "train")

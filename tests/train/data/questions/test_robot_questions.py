@@ -35,7 +35,7 @@ def test_left_and_right_are_those_of_the_picture() -> None:
     top.movable, top.anchors, top.movable_words = ("cup", "ball"), ("box",), ("thing", "things")
     answers = set()
     for seed in range(60):
-        made = robot_questions.beside(top, Draw(np.random.default_rng(seed), "train"))
+        made = robot_questions.beside(top, Draw(np.random.default_rng(seed), "validation"))
         assert made is not None
         answers.add(made.answer)
         if SLOT in made.answer:
@@ -45,6 +45,28 @@ def test_left_and_right_are_those_of_the_picture() -> None:
     assert "There is 1 thing to the right of the box." in answers
     nearest = [robot_questions.nearest(top, Draw(np.random.default_rng(seed), "train")) for seed in range(5)]
     assert all(made is not None and made.targets[0][0] == "the cup" for made in nearest), "25 px away, not 40"
+
+
+def test_training_asks_for_the_sides_of_other_things_too() -> None:
+    """Of kinds that are no movable things, and of things that do not move: so no held-out combination is asked for."""
+    top = top_of(cup=5, ball=80, box=40, handle=60)
+    top.add("door handle", top.things.pop("handle").mask)
+    top.movable, top.anchors, top.movable_words = ("cup",), ("box", "ball"), ("cup", "cups")
+    top.kind("cup", "cups", ("cup",))
+    top.kind("handle", "handles", ("door handle",))
+    top.kind("thing to press", "things to press", ("ball",))
+    asked: dict[str, set[str]] = {"train": set(), "test": set()}
+    for split, questions in asked.items():
+        for seed in range(200):
+            for family in (robot_questions.beside, robot_questions.on_side):
+                made = family(top, Draw(np.random.default_rng(seed), split))
+                questions.update({made.answer} if made else ())
+    moved = {answer for answer in asked["train"] if "cups" in answer or "only cup" in answer or ", the cup" in answer}
+    assert moved <= asked["test"] and not any("handle" in answer for answer in asked["test"])
+    assert f"The only handle to the right of the box is the door handle {SLOT}." in asked["train"]
+    assert "There are no handles to the right of the ball." in asked["train"]
+    assert "Yes, the door handle is to the left of the ball." in asked["train"]
+    assert not any("things to press" in answer for answer in asked["train"]), "that would say of what it is the side"
 
 
 def test_targets_come_from_left_to_right_and_do_not_overlap() -> None:
@@ -66,7 +88,7 @@ def test_places_are_the_middles_of_what_is_asked_about() -> None:
     found = set()
     for seed in range(60):
         for family in (robot_questions.several, robot_questions.on_side, robot_questions.state):
-            made = family(top, Draw(np.random.default_rng(seed), "train"))
+            made = family(top, Draw(np.random.default_rng(seed), "validation"))
             assert made is not None
             places = robot_questions.finish(top, made, "train").places
             found.add((made.family, None if places is None else tuple(map(tuple, places.tolist()))))

@@ -106,7 +106,8 @@ class Telling:
         count, device = len(pictures), owners.device
         questions = torch.cat([torch.arange(count, device=device), whose])
         frames = pictures[questions]
-        numbers = ((frames == frames[:, None]).tril(-1)).sum(1)
+        order = torch.arange(len(frames), device=device)
+        numbers = ((frames == frames[:, None]) & (order < order[:, None])).sum(1)
         targets = torch.arange(len(whose), device=device)
         behind = torch.cat([torch.full((count,), -1, device=device), targets])  # which target each state is behind
         before = (questions[:, None] == whose) & (targets <= behind[:, None])

@@ -19,7 +19,7 @@ from tests.agents.pixellm.shapes import shapes, words_of
 
 transformers = pytest.importorskip("transformers", reason="pretrained towers come from transformers")
 
-HUB = {"tower": "clip", "backbone": "hub", "pooling": "mean", "looks": (), "pointing": False}
+HUB = {"tower": "clip", "backbone": "hub", "pooling": "mean", "looks": (), "pointing": False, "guided": False}
 LORA = {**HUB, "lora": 2}
 
 

@@ -283,7 +283,7 @@ class LightDecoder(PixelDecoder):
 
 
 class PlainDecoder(PixelDecoder):
-    """For comparison: an inner product of each scale's query with every pixel; no attention, no marks."""
+    """For comparison: an inner product of each scale's query with every pixel; no attention, no modulation."""
 
     def forward(
         self,

@@ -170,12 +170,11 @@ def _kind_beside(top: Tabletop, draw: Draw) -> Made | None:
 def on_side(top: Tabletop, draw: Draw) -> Made | None:
     """Whether a thing is to the left or right of another, or on which side."""
     if draw.split == "train" and draw.chance(OTHERS_SHARE):
-        named = [name for name in top.things if name not in (*top.movable, *ROBOT)]
+        named = tuple(name for name in top.things if name not in (*top.movable, *ROBOT))
+        anchors = top.anchors or named  # most of RLBench's scenes have nothing that moves, and no anchors
     else:
-        named = list(top.movable)
-    options = [
-        (name, anchor) for name in named for anchor in (top.anchors or named) if anchor in top.things and name != anchor
-    ]
+        named, anchors = top.movable, top.anchors
+    options = [(name, anchor) for name in named for anchor in anchors if anchor in top.things and name != anchor]
     clear = [(name, anchor) for name, anchor in options if top.beside(name, anchor)]
     sides = [(name, side, anchor) for name, anchor in clear for side in ("left", "right")]
     drawn = draw.combination("side", sides) if sides else None

@@ -168,24 +168,36 @@ class PixelLM(nn.Module):
             return c.text_weight * text + taught + sum(weight.sum() for weight in idle) * 0.0, figures
         states = self.language.codebook.gather(hidden, batch.samples, batch.starts)
         pictures = batch.pictures[batch.samples]  # (M,)
-        masks, scores = self.segment(seen, pictures, states, self._located(read, batch))
-        with full_precision(masks):
-            picture = inside(batch.sizes, c.frame_size)[pictures]
-            weights = losses.refinement_weights(masks, batch.samples, c.alpha, c.claims)
-            refinement = losses.refinement_loss(masks, batch.masks, weights, picture)
-            dice = losses.dice_loss(masks, batch.masks, picture)
-            ious = losses.mask_ious(masks, batch.masks, picture)
+        masks, scores = self.segment(seen, pictures, states, self.located(read, batch))
+        picture = inside(batch.sizes, c.frame_size)[pictures]
+        drawn, told = self.mask_loss(masks, scores, batch.masks, batch.samples, picture)
+        total = c.text_weight * text + taught + drawn
+        figures |= told
+        return total, figures
+
+    def mask_loss(
+        self, logits: Tensor, scores: Tensor, masks: Tensor, samples: Tensor, picture: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted loss of masks and scores, and its figures.
+
+        logits, scores: what `segment` gave. masks: the true ones, bool (M, S, S). samples: int64 (M,), whose answer
+        each belongs to. picture: bool (M, S, S), True where the frame shows something.
+        """
+        c = self.config
+        with full_precision(logits):
+            weights = losses.refinement_weights(logits, samples, c.alpha, c.claims)
+            refinement = losses.refinement_loss(logits, masks, weights, picture)
+            dice = losses.dice_loss(logits, masks, picture)
+            ious = losses.mask_ious(logits, masks, picture)
             score = losses.score_loss(scores, ious)
-            total = c.text_weight * text + taught
-            total = total + c.mask_weight * refinement + c.dice_weight * dice + c.score_weight * score
-        figures |= {
+            total = c.mask_weight * refinement + c.dice_weight * dice + c.score_weight * score
+        return total, {
             "mask_loss": refinement.detach(),
             "dice_loss": dice.detach(),
             "score_loss": score.detach(),
             "iou": ious.mean(),
-            "contested": losses.contested_share(masks, batch.samples, picture),
+            "contested": losses.contested_share(logits, samples, picture),
         }
-        return total, figures
 
     def _labels(self, seen: Seen, batch: Batch) -> tuple[Tensor | float, dict[str, Tensor]]:
         """The weighted loss of the cells' labels, and its figures; 0 for a model that is taught none."""
@@ -198,7 +210,7 @@ class PixelLM(nn.Module):
         loss, right = losses.label_loss(logits, batch.labels[known], self.config.labels)
         return self.config.label_weight * loss, {"label_loss": loss.detach(), "label_exact": right}
 
-    def _located(self, read: Read, batch: Batch) -> Tensor | None:
+    def located(self, read: Read, batch: Batch) -> Tensor | None:
         """Of the batch's M targets, logits (M, grid * grid) of the cells they were located in; None without looks."""
         if read.named is None:
             return None
@@ -238,7 +250,7 @@ class PixelLM(nn.Module):
         seen = self.see(batch.frames, batch.sizes) if seen is None else seen
         read = self.read(seen, batch)
         states = self.language.codebook.gather(read.hidden, batch.samples, batch.starts)
-        logits, scores = self.segment(seen, batch.pictures[batch.samples], states, self._located(read, batch))
+        logits, scores = self.segment(seen, batch.pictures[batch.samples], states, self.located(read, batch))
         return logits, scores.float().sigmoid()
 
     # -- answering ---------------------------------------------------------------------------------------------------

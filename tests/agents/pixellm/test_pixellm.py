@@ -176,7 +176,7 @@ def test_masks_are_guided_by_where_their_own_target_is_located() -> None:
     assert thin.samples.tolist() == [1, 1, 1]
     torch.testing.assert_close(guided.teacher_masks(thin)[0], masks[2:5], rtol=1e-4, atol=1e-4)
     read = guided.read(guided.see(thin.frames, thin.sizes), thin)
-    assert torch.equal(guided._located(read, thin), read.named[2:5, 0])
+    assert torch.equal(guided.located(read, thin), read.named[2:5, 0])
     apart = torch.cdist(read.named[:, 0].sigmoid(), read.named[:, 0].sigmoid()) + torch.eye(6)
     assert apart.min() > 0.05 and (read.named[:, 0] - read.named[:, 1]).abs().max() > 0.1
     seen = guided.see(batch.frames, batch.sizes)

@@ -3,8 +3,8 @@
     python -m benchmarks.pixels_decoders CHECKPOINT [--only NAME ...] [--seeds 3]
 
 Tower, words and codebook stay those of the checkpoint, so what answers say is the same for all; fusion and decoder
-learn from first weights, with the same questions and as many steps. That takes minutes where training all of a model
-(see `benchmarks.pixels_ablations`) takes hours, and so leaves time for seeds: of first weights and questions' order.
+learn from first weights, with the same questions and as many steps. That is a small part of what training all of a
+model takes (see `benchmarks.pixels_ablations`), and so leaves time for seeds: of first weights and questions' order.
 But states and maps are those that the checkpoint's own decoder has taught.
 
 Variants are those of `PixelLMConfig.ABLATIONS` that change nothing else: `no-fusion`, `plain-decoder`, `no-guide` and
@@ -18,8 +18,9 @@ gives (*freely*). Differences from the full model have intervals of a bootstrap 
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,11 @@ def told(model: PixelLM, questions: Sequence[Question], most: int = 0) -> Drawn:
 
 @torch.no_grad()
 def freely(model: PixelLM, questions: Sequence[Question]) -> Drawn:
-    """The targets of the answers that the model gives."""
+    """The targets of the answers that the model gives; of a question that is too long it reads the beginning."""
     batch = model.collate([(one.image, one.question, "", one.masks[:0]) for one in questions])
     batch = batch.to(next(model.parameters()).device)
     seen = model.see(batch.frames, batch.sizes)
-    asked = [model.question_ids(one.question) for one in questions]
+    asked = [model.words.encode_question(one.question)[: model.config.max_question] for one in questions]
     written = model.generate(seen, asked, pictures=batch.pictures)
     samples = torch.tensor([number for number, one in enumerate(written) for _ in one.states]).to(batch.pictures)
     located = [one.located for one in written if one.located is not None]
@@ -124,7 +125,7 @@ def draw(model: PixelLM, drawn: Drawn) -> tuple[Tensor, Tensor]:
     return model.segment(drawn.seen, drawn.pictures, drawn.states, drawn.located)
 
 
-def learn(model: PixelLM, steps: Sequence[Drawn], seed: int, *, moved: Any) -> None:
+def learn(model: PixelLM, steps: Sequence[Drawn], seed: int, *, moved: Callable[[], None]) -> None:
     """Teach fusion and decoder, which begin anew, a step with each of the batches; moved: called after each."""
     parts = nn.ModuleDict({"fusion": model.fusion, "decoder": model.decoder})
     optimizer = build_optimizer(parts, OPTIMIZER, next(parts.parameters()).device)
@@ -155,11 +156,11 @@ def contested(model: PixelLM, drawn: Drawn) -> tuple[np.ndarray, np.ndarray | No
         return pixels.cpu().numpy(), None
     ious = losses.mask_ious(logits, drawn.masks, drawn.picture)
     sums = ious.new_zeros(questions).index_add(0, drawn.samples, ious)
-    return pixels.cpu().numpy(), (sums / torch.bincount(drawn.samples, minlength=questions)).cpu().numpy()
+    return pixels.cpu().numpy(), (sums / torch.bincount(drawn.samples, minlength=questions).clamp(min=1)).cpu().numpy()
 
 
 def several(number: int) -> list[Question]:
-    """So many of the fixed questions that have several targets, evenly from among them."""
+    """So many of the fixed questions that have several targets, evenly from among them; UserError: too few."""
     fixed = FixedQuestions()
     all_of_them = [place for place, (_, targets) in enumerate(fixed.kinds) if targets > 1]
     if number > len(all_of_them):
@@ -179,8 +180,8 @@ def rate(pixels: np.ndarray) -> float:
     return float(disputed / max(claimed, 1))
 
 
-def apart(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """What 95 % of the difference of two rates lie between, of int64 (seeds, 2, questions) each."""
+def rate_difference(ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """What 95 % of the bootstrap of ours - theirs lie between, rates of int64 (seeds, 2, questions) each."""
     questions = ours.shape[-1]
     weights = np.random.default_rng(seed).multinomial(questions, np.full(questions, 1 / questions), RESAMPLES)
     rates = []
@@ -198,12 +199,14 @@ def variant(full: PixelLMConfig, name: str) -> PixelLMConfig:
         return full
     if name in NAMES:
         return full.ablated(name)
+    prefix, _, number = name.partition("-")
     try:
-        return replace(full, alpha=float(name.removeprefix("alpha-")))
-    except ValueError as error:  # no number, or one that the settings refuse
-        raise UserError(
-            f"there is no variant {name!r}; choose from {', '.join(NAMES)} and alpha-N, N at least 1"
-        ) from error
+        alpha = float(number) if prefix == "alpha" else math.nan
+    except ValueError:
+        alpha = math.nan
+    if not 1 <= alpha < math.inf:
+        raise UserError(f"there is no variant {name!r}; choose from {', '.join(NAMES)} and alpha-N, N at least 1")
+    return replace(full, alpha=alpha)
 
 
 @dataclass(frozen=True)
@@ -253,7 +256,7 @@ def figures(name: str, own: Measured, full: Measured) -> dict[str, Any]:
         row[kind] = {
             "contested": rate(ours),
             "seeds": [rate(each) for each in ours],
-            "apart": apart(ours, theirs) if compared else None,
+            "apart": rate_difference(ours, theirs) if compared else None,
         }
     return row
 
@@ -275,6 +278,7 @@ def main(arguments: Sequence[str] | None) -> None:
     model = load(options.checkpoint).requires_grad_(False)
     wanted = {name: variant(model.config, name) for name in [FULL, *options.only]}
     training = QuestionConfig().questions("train")
+    asked_for = {key: getattr(options, key) for key in ("steps", "masks", "questions", "seeds")}
     rows: list[dict[str, Any]] = []
     with progress() as bar:
         task = bar.add_task("reading", total=options.steps + 2 * options.questions)
@@ -294,8 +298,7 @@ def main(arguments: Sequence[str] | None) -> None:
             full = full or own
             rows.append({**figures(name, own, full), "decoder_flops": query_flops(model).decoder})
             report(options, rows)
-    told_of = {key: getattr(options, key) for key in ("steps", "masks", "questions", "seeds")}
-    write({**told_of, "variants": rows}, options.json)
+            write({**asked_for, "variants": rows}, options.json)
 
 
 def report(options: Any, rows: Sequence[dict[str, Any]]) -> None:

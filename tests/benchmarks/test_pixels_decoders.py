@@ -93,9 +93,9 @@ def test_interval_of_the_difference() -> None:
     rng = np.random.default_rng(0)
     claimed = rng.integers(500, 1000, (2, 100))
     much, little = (np.stack([claimed, (claimed * share).astype(int)], 1) for share in (0.2, 0.1))
-    low, high = table.apart(little, much)
+    low, high = table.rate_difference(little, much)
     assert -0.11 < low <= high < -0.09
-    assert table.apart(much, much) == (0.0, 0.0)
+    assert table.rate_difference(much, much) == (0.0, 0.0)
 
 
 @pytest.fixture
@@ -148,6 +148,8 @@ CHOICES = "choose from no-fusion, alpha-1, plain-decoder, no-guide and alpha-N, 
     ("words", "told"),
     [
         (["--only", "alpha-0.5"], f"there is no variant 'alpha-0.5'; {CHOICES}"),
+        (["--only", "alpha-inf"], f"there is no variant 'alpha-inf'; {CHOICES}"),
+        (["--only", "2"], f"there is no variant '2'; {CHOICES}"),
         (["--only", "lisa"], f"there is no variant 'lisa'; {CHOICES}"),
         (["--questions", "4000"], "--questions is 4000: of those with several targets there are 2000"),
     ],

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 USAGE = """\
 usage: python -m train STAGE [key=value ...]
-       python -m train experiment=NAME [key=value ...]
+       python -m train [STAGE] experiment=NAME [key=value ...]
 
-Trains one stage, or all stages of an experiment under one time budget. Ctrl-C stops with everything saved; the same
-command goes on, and one with a larger budget trains on.
+Trains one stage, or all stages of an experiment under one time budget (a STAGE named too has to be all that it
+trains, as in `pixellm experiment=ask-small`). Ctrl-C stops with everything saved; the same command goes on, and one
+with a larger budget trains on.
 
   --help      this page
   --config    print the settings a command would run with, and stop
@@ -72,15 +73,15 @@ def _run(words: list[str], conf: Path, *, show: bool) -> int:
     if "stage" in keys and not names and "experiment" not in keys:  # Hydra's own way to say it
         names = [str(keys["stage"].value())]
         words = [word for word in words if not word.startswith("stage=")]
-    if len(names) + ("experiment" in keys) != 1:
+    if len(names) > 1 or not names and "experiment" not in keys:
         what = f"got {' and '.join(names)}" if names else "got neither"
         raise UserError(
             f"name one stage ({', '.join(STAGES)}) or one experiment=NAME, {what}; see python -m train --help"
         )
-    if names:
+    if "experiment" not in keys:
         return _run_stage(names[0], words, conf, show=show)
     rest = [word for word in words if not word.startswith("experiment=")]
-    return _run_experiment(str(keys["experiment"].value()), rest, conf, show=show)
+    return _run_experiment(str(keys["experiment"].value()), names, rest, conf, show=show)
 
 
 def _run_stage(name: str, words: list[str], conf: Path, *, show: bool) -> int:
@@ -93,10 +94,15 @@ def _run_stage(name: str, words: list[str], conf: Path, *, show: bool) -> int:
     return _train([(name, name, [f"stage={name}", *out, *words])], conf, [name, *words], show=show)
 
 
-def _run_experiment(name: str, words: list[str], conf: Path, *, show: bool) -> int:
+def _run_experiment(name: str, stages: list[str], words: list[str], conf: Path, *, show: bool) -> int:
+    """Run an experiment; stages: what the user says it trains, if anything."""
     from train.experiment import check_export, export_experiment, load_experiment
 
     experiment = load_experiment(name, words, conf)
+    trained = list(dict.fromkeys(step.stage for step in experiment.steps))
+    if stages and stages != trained:
+        told = ", ".join(trained)
+        raise UserError(f"experiment={name} trains {told}, not {stages[0]} alone; leave {stages[0]!r} out")
     check_export(experiment)
     steps = [(step.name, step.stage, step.overrides) for step in experiment.steps]
     code = _train(steps, conf, [f"experiment={name}", *words], show=show)

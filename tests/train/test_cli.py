@@ -88,6 +88,7 @@ def test_show_the_settings(conf: Path, tmp_path: Path, capsys: pytest.CaptureFix
         (["experiment=bothe"], "unknown experiment 'bothe'; did you mean both? choose one of both"),
         (["experiment=both", "trainer.minutes=-3"], "trainer.minutes is '-3'"),
         (["experiment=both", "model=huge"], "unknown model 'huge'"),
+        (["first", "experiment=both"], "experiment=both trains first, second, not first alone; leave 'first' out"),
     ],
 )
 def test_mistakes_get_one_sentence(
@@ -135,6 +136,13 @@ def test_own_settings_compose(stage: str, trainer: str, capsys: pytest.CaptureFi
 def test_own_experiments_compose(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"experiment={name}", "--config"]) == 0
     assert capsys.readouterr().out.count("_target_: train.settings.TrainerConfig") >= 1
+
+
+def test_an_experiment_of_one_stage_may_be_named_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["experiment=ask-small", "--config"]) == 0
+    alone = capsys.readouterr().out
+    assert main(["pixellm", "experiment=ask-small", "--config"]) == 0
+    assert capsys.readouterr().out == alone
 
 
 def test_every_stage_has_its_settings() -> None:

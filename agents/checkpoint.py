@@ -117,6 +117,7 @@ def load_checkpoint(folder: str | Path, name: str = "model") -> Checkpoint:
 
     Raises:
         CheckpointError: the folder, its `config.yaml` or its tensors are missing, truncated or not what they should be.
+            Values that are infinite or no numbers count as damage.
     """
     folder = Path(folder)
     place = _place(folder)
@@ -127,6 +128,9 @@ def load_checkpoint(folder: str | Path, name: str = "model") -> Checkpoint:
         twice = tensors.keys() & shard.keys()
         if twice:
             raise CheckpointError(f"{path} repeats {min(twice)!r} of another shard; copy the checkpoint anew")
+        for key, tensor in shard.items():
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise CheckpointError(f"{path}: {key!r} has values that are no numbers; copy the checkpoint anew")
         tensors.update(shard)
     return Checkpoint(config, tensors, _read_metrics(place / METRICS_FILE), folder)
 

@@ -1,6 +1,7 @@
 """How well PixelLM answers: masks, words, and what a question costs.
 
-    python -m benchmarks.pixels CHECKPOINT [--questions N] [--split test|validation|train] [--sheet FILE] [--json FILE]
+    python -m benchmarks.pixels CHECKPOINT [--questions N] [--split test|validation|train] [--reworded] [--sheet FILE]
+                                [--json FILE]
 
 The test set is that of `assets/benchmarks/questions.json`: 5,000 questions about frames that no training saw, two of
 five with several targets, some about combinations that training never asks for; --questions takes a part of them in
@@ -8,7 +9,8 @@ which every kind has its share. Each question is asked twice. *Answered freely* 
 by token, and its masks are matched with the true ones. *Told the answer* it is given the true words and draws the
 masks alone, in their order. gIoU, cIoU and the other figures are defined in `benchmarks/pixel_scores.py`; *words* is
 the share of answers whose text and slots are letter by letter the true ones, *slots* of those that say the same in the
-fields that matter and name as many targets.
+fields that matter and name as many targets. With --reworded those questions that can be are put in words that training
+leaves out, and the others are left out (`train/data/questions/wordings.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ from envs.errors import UserError
 from train.data.questions import Question, QuestionConfig
 from train.data.questions.fixed import FixedQuestions
 from train.data.questions.sheet import Shown, save_sheet
+from train.data.questions.splits import Draw
+from train.data.questions.wordings import reworded
 from train.data.video import SPLITS
 
 AT_ONCE = 16  # questions answered together
@@ -72,6 +76,17 @@ def questions_of(split: str, number: int | None, seed: int) -> tuple[list[int], 
         return fixed.spread(number or len(fixed)), fixed.__getitem__
     drawn = QuestionConfig().questions(split).sample(np.random.default_rng(seed), number or DRAWN)
     return list(range(len(drawn))), drawn.__getitem__
+
+
+def in_other_words(numbers: Sequence[int], ask: Ask, seed: int) -> tuple[list[int], Ask]:
+    """The numbers of those questions that can be put in words which training leaves out, and what makes them so."""
+
+    def other(number: int) -> Question:
+        question = ask(number)
+        draw = Draw(np.random.default_rng([seed, number]), question.split)
+        return replace(question, question=reworded(question.question, draw, unseen=True))
+
+    return [number for number in numbers if other(number).question != ask(number).question], other
 
 
 def examine(
@@ -173,16 +188,17 @@ def load(checkpoint: Path) -> PixelLM:
 def main(arguments: Sequence[str] | None) -> None:
     """Run the benchmark and print its tables."""
     parser = Parser(prog="python -m benchmarks.pixels", description="Measure how a PixelLM answers questions.")
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("checkpoint", type=Path, help="folder of a PixelLM")
     parser.add_argument("--questions", type=count, metavar="N", help="a part of them, all kinds in their shares")
     parser.add_argument(
         "--split", choices=SPLITS, default="test", help="of the questions (default: the fixed test set)"
     )
+    parser.add_argument("--reworded", action="store_true", help="put them in words that training leaves out")
     parser.add_argument("--seed", type=int, default=0, help="of intervals, of the sheet, and of the other splits")
     parser.add_argument(
         "--sheet", type=results_file, metavar="FILE.png", help=f"a picture of {LOT} answers, drawn by lot"
     )
-    parser.add_argument("--json", type=results_file, help="also write the figures here")
+    parser.add_argument("--json", type=results_file, metavar="FILE.json", help="also write the figures here")
     options = parser.parse_args(arguments)
     if options.seed < 0:
         raise UserError(f"--seed is {options.seed}: give 0 or more")
@@ -190,6 +206,8 @@ def main(arguments: Sequence[str] | None) -> None:
         raise UserError(f"--sheet {options.sheet}: give a path that ends in .png")
     model = load(options.checkpoint)
     numbers, ask = questions_of(options.split, options.questions, options.seed)
+    if options.reworded:
+        numbers, ask = in_other_words(numbers, ask, options.seed)
     lot = np.random.default_rng(options.seed).permutation(numbers)[:LOT].tolist()
     with progress() as bar:
         task = bar.add_task("asking", total=len(numbers))
@@ -207,11 +225,14 @@ def main(arguments: Sequence[str] | None) -> None:
     }
     flops = cost(model)
     weights = sum(weight.numel() for weight in model.parameters())
-    report(f"{options.checkpoint}, {len(numbers)} questions of the {options.split} split", figures, speed, flops)
+    words = " in other words" if options.reworded else ""
+    title = f"{options.checkpoint}, {len(numbers)} questions of the {options.split} split{words}"
+    report(title, figures, speed, flops)
     if options.sheet:
         save_sheet([shown(*pair) for pair in drawn], options.sheet)
         print(f"{options.sheet}: {len(drawn)} answers drawn by lot")
-    settings = {"checkpoint": str(options.checkpoint), "split": options.split, "seed": options.seed}
+    asked = {name: getattr(options, name) for name in ("split", "reworded", "seed")}
+    settings = {"checkpoint": str(options.checkpoint), **asked}
     write({**settings, "parameters": weights, **figures, "speed": speed, "flops": flops}, options.json)
 
 

@@ -98,13 +98,16 @@ def main(arguments: Sequence[str] | None) -> None:
     what = "Train variants of PixelLM with the same arithmetic and compare them."
     parser = Parser(prog="python -m benchmarks.pixels_ablations", description=what)
     budget = parser.add_mutually_exclusive_group(required=True)
-    budget.add_argument("--steps", type=count, help="that the full model learns for")
-    budget.add_argument("--minutes", type=float, help="that the full model learns for")
-    parser.add_argument("--questions", type=count, default=1000, help="of the test set (default: 1000)")
+    budget.add_argument("--steps", type=count, help="how many the full model learns for")
+    budget.add_argument("--minutes", type=float, help="how long the full model learns")
+    parser.add_argument("--questions", type=count, default=1000, help="of the test set, for each (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the intervals")
-    parser.add_argument("--out", type=Path, default=Path("runs/pixels-ablations"))
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", default=Path("runs/pixels-ablations"),
+        help="of the runs and what was measured of them (default: runs/pixels-ablations)",
+    )  # fmt: skip
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"beside the full model: {', '.join(VARIANTS[1:])}")
-    parser.add_argument("--json", type=results_file, help="also write the figures here")
+    parser.add_argument("--json", type=results_file, metavar="FILE.json", help="also write the figures here")
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="of the training, such as model=tiny")
     options = parser.parse_intermixed_args(arguments)
     for name in options.only or ():

@@ -68,6 +68,10 @@ MISTAKES: dict[str, tuple[list[str], list[str]]] = {
     "nothing to ask about": ([], ["nothing to ask about", "give a picture, --board GAME.sgf or --scene calvin"]),
     "two pictures": (["--board", "a.sgf", "--scene", "calvin"], ["--board and --scene are two pictures"]),
     "no quotes": (["{here}/shapes.png", "Where", "is", "it?"], ["'Where is it?' are several words", "quotes"]),
+    "a picture and a game": (
+        ["pic.png", "Where is it?", "--board", "{here}/game.sgf"],
+        ["'pic.png' besides --board or --scene is a second picture"],
+    ),
     "a task without a scene": (["{here}/shapes.png", WHAT, "--task", "x"], ["--task goes with --scene"]),
     "no such picture": (["{here}/none.png", WHAT], ["cannot read", "none.png", "check the file"]),
     "no picture": (["{here}/text.png", WHAT], ["text.png", "no picture of a known kind; give a PNG"]),

@@ -349,6 +349,7 @@ class Trainer:
         """Measure and export on rank 0, leaving the random states as they were."""
 
         def measure() -> None:
+            self.reporter.say("evaluating")
             model = self._best_model
             random_states = rng_tensors(self.fabric.device)
             model.eval()

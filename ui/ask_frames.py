@@ -18,6 +18,8 @@ from envs.errors import UserError
 if TYPE_CHECKING:
     from envs.go.rules import GoGame
 
+SMALLEST = 16  # px a side; in less nothing can be told apart
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -48,11 +50,16 @@ def subject_of(args: argparse.Namespace, seed: int) -> Subject:
 
 
 def image_subject(path: Path) -> Subject:
-    """A picture file; UserError as `read_image`."""
+    """A picture file; UserError as `read_image`, and for one in which nothing can be told apart."""
     from agents.pixellm.images import read_image
 
     picture = read_image(path)
-    return Subject(picture.pixels, path.stem, path.name, picture.notes, drawn=False)
+    notes, (height, width) = picture.notes, picture.pixels.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise UserError(f"{path} has {width}x{height} pixels; give a picture of at least {SMALLEST}x{SMALLEST}")
+    if max(height, width) > FRAME_SIDE:
+        notes += (f"The picture of {width}x{height} is no frame of this program; the model has learned those alone.",)
+    return Subject(picture.pixels, path.stem, path.name, notes, drawn=False)
 
 
 # Boards

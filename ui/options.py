@@ -251,6 +251,8 @@ class _AskParser(_Parser):
         if not drawn and not words:
             self.error("there is nothing to ask about: give a picture, --board GAME.sgf or --scene calvin")
         asked.image = None if drawn else Path(words.pop(0))
+        if len(words) > 1 and drawn and Path(words[0]).suffix and " " not in words[0]:
+            self.error(f"{words[0]!r} besides --board or --scene is a second picture: give one of them")
         if len(words) > 1:
             self.error(f"{' '.join(words)[:60]!r} are several words: put the question in quotes")
         asked.question = words[0] if words else None
@@ -263,7 +265,10 @@ def ask_parser() -> argparse.ArgumentParser:
     usage = "play.py ask (IMAGE | --board GAME.sgf[:MOVE] | --scene WORLD) [QUESTION] [options]"
     parser = _AskParser("play.py ask", usage=usage, description=what, allow_abbrev=False)
     add = parser.add_argument
-    add("words", nargs="*", metavar="IMAGE QUESTION", help="a picture file; without a question you are asked for some")
+    told = (
+        "a picture file, and what to ask, such as 'Where are the white stones?'; without it you are asked for questions"
+    )
+    add("words", nargs="*", metavar="IMAGE QUESTION", help=told)
     add("--board", metavar="GAME.sgf[:MOVE]", help="ask about a position: after so many moves (default: the last)")
     add("--scene", metavar="WORLD", help="ask about a simulated scene: calvin, a table such as calvin:B, or rlbench")
     add("--task", metavar="NAME", help="a start of the scene in which this task makes sense (default: drawn)")

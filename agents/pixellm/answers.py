@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from agents.pixellm.words import SLOT
 
 # A phrase does not reach back beyond these
-_BOUNDARY = re.compile(r"[,;:.!?()]|\b(?:is|are|was|were|be|and|or|has|have|than|with|not|but)\b", re.IGNORECASE)
+_BOUNDARY = re.compile(
+    r"[,;:.!?()]|\b(?:is|are|was|were|be|has|have|play|played|and|or|than|with|not|but)\b", re.IGNORECASE
+)
 _DETERMINER = re.compile(r"\b(?:the|a|an|this|that|its|your)\b", re.IGNORECASE)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # torch, behind it, is left to whoever loads a model
 
 MOST_LETTERS = 5000  # of a question; a longer one is not even cut into tokens
 _QUOTED = 40  # letters of what is told back
+UNSURE = 0.5  # a mask with a lower score is told of
 _ASKS = re.compile(
     r"(?:which|where|what|who|whose|how|is|are|was|were|does|do|did|has|have|can|could|would|will|should)\b", re.I
 )
@@ -68,7 +70,8 @@ def ask(model: PixelLM, image: NDArray[np.uint8], question: str) -> Reply:
     put = put_question(question)
     strange = unknown_words(model.words, put) if model.config.backbone == "llama" else []
     notes = _judge(put, strange)
-    return Reply(put, model.answer(image, put), notes)
+    answer = model.answer(image, put)
+    return Reply(put, answer, (*notes, *doubts(answer)))
 
 
 def put_question(text: str) -> str:
@@ -87,16 +90,30 @@ def put_question(text: str) -> str:
     return put
 
 
+def doubts(answer: Answer) -> tuple[str, ...]:
+    """What an answer itself gives away of being wrong, as sentences."""
+    phrases = [answer.phrase(target).lower() for target in answer.targets]
+    twice = next((phrase for phrase in phrases if phrases.count(phrase) > 1), None)
+    found = [] if twice is None else [f"The answer may be wrong: it names {twice!r} more than once."]
+    if not answer.text.rstrip().endswith((".", "!", "?")):
+        found.append("The answer may be wrong: it does not come to an end.")
+    worst = min(answer.targets, key=lambda target: target.score, default=None)
+    if worst is not None and worst.score < UNSURE:
+        found.append(f"The model is unsure of what it marks as {answer.phrase(worst)!r} ({worst.score:.2f} of 1).")
+    return tuple(found)
+
+
 def unknown_words(words: Words, text: str) -> list[str]:
-    """The words of a text that the questions and answers of training did not have."""
-    return [word for word in WORD.findall(text) if not words.knows(word)]
+    """The words of a text that the questions and answers of training did not have, and the pictures in it."""
+    strange = [word for word in WORD.findall(text) if not words.knows(word)]
+    return strange + [letter for letter in text if unicodedata.category(letter) == "So"]
 
 
 def _judge(question: str, strange: list[str]) -> tuple[str, ...]:
     """What to say about words that are not known; UserError where they are most of them."""
     if not strange:
         return ()
-    known = len(WORD.findall(question)) - len(strange)
+    known = len(WORD.findall(question)) - sum(word.isalpha() for word in strange)
     named = ", ".join(repr(word) for word in dict.fromkeys(strange))
     named = named if len(named) <= _QUOTED else named[:_QUOTED].rstrip(" ,'") + " ..."
     if known < len(strange):

@@ -20,7 +20,7 @@ from agents.videoworld.attention import attend
 from agents.videoworld.layers import PositionNorm
 
 
-class CrossAttention(nn.Module):
+class Attention(nn.Module):
     """Multi-head attention with an inner width of its own."""
 
     def __init__(self, width: int, inner: int, heads: int) -> None:
@@ -43,10 +43,10 @@ class TwoWayLayer(nn.Module):
 
     def __init__(self, width: int, heads: int, mlp: int) -> None:
         super().__init__()
-        self.own = CrossAttention(width, width, heads)
-        self.to_pixels = CrossAttention(width, width // 2, heads)
+        self.own = Attention(width, width, heads)
+        self.to_pixels = Attention(width, width // 2, heads)
         self.mlp = nn.Sequential(nn.Linear(width, mlp), nn.ReLU(), nn.Linear(mlp, width))
-        self.to_tokens = CrossAttention(width, width // 2, heads)
+        self.to_tokens = Attention(width, width // 2, heads)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(4))
 
     def forward(
@@ -71,7 +71,7 @@ class TwoWay(nn.Module):
         super().__init__()
         width, heads = c.decoder_width, c.decoder_heads
         self.layers = nn.ModuleList(TwoWayLayer(width, heads, c.decoder_mlp) for _ in range(c.decoder_layers))
-        self.last = CrossAttention(width, width // 2, heads)
+        self.last = Attention(width, width // 2, heads)
         self.norm = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, pixels: Tensor, places: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -269,7 +269,7 @@ class LightDecoder(PixelDecoder):
             tokens = torch.cat([own, queries[:, number, None]], 1) + self.level_embeddings[number]
             tokens, pixels = transformer(tokens, pixels, self.places(side), mask)
             masks.append(self._fitted(self.product(tokens[:, 1], self.upsample(pixels[:, :, None])), number))
-            scores = self.score(tokens[:, 0])[:, 0]
+            scores = self.score(tokens[:, 0])[:, 0]  # that of the finest scale counts
         return self.combined(masks), scores
 
     def _fitted(self, mask: Tensor, number: int) -> Tensor:

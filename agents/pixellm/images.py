@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import stat
 import warnings
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from envs.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")  # not those for which Pillow starts other programs
 LARGEST = 25_000_000  # px; a mask of every target has as many
-_CURE = "give a PNG, JPEG, WebP, GIF, BMP or TIFF file"
+_CURE = "give a PNG, JPEG, WebP, GIF, BMP, TIFF or PPM file"
 _DEEP = 257  # a step of 8 bits in 16
 
 
@@ -35,8 +36,8 @@ def read_image(path: Path) -> Picture:
     Of several pictures in one file the first is taken, which a note says.
 
     Raises:
-        UserError: there is no such file, it is no picture of a known format, it is damaged, or it has more than
-            25 million pixels.
+        UserError: there is no such file, it is no picture of a known format, it is damaged, it has more than 25 million
+            pixels, or pixels of a kind or depth that RGB cannot be made of.
     """
     try:
         status = path.stat()
@@ -57,8 +58,9 @@ def read_image(path: Path) -> Picture:
         raise
     except Image.UnidentifiedImageError as error:
         raise UserError(f"cannot read {path}: it is no picture of a known kind; {_CURE}") from error
-    except Image.DecompressionBombError:
-        _refuse_large(path, "hundreds of millions of pixels")
+    except Image.DecompressionBombError as error:  # "Image size (400000000 pixels) exceeds ..."
+        found = re.search(r"\d+", str(error))
+        _refuse_large(path, f"{found[0] if found else 'hundreds of millions of'} pixels")
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"cannot read {path}: {reason}; the picture is damaged, give another file") from error

@@ -151,6 +151,11 @@ def truncate_header(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:20])
 
 
+def overwrite_tensors(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100] + b"\xff" * 100)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -168,6 +173,7 @@ def truncate_header(folder: Path) -> None:
         (lambda folder: (folder / "model.safetensors").write_bytes(b""), "truncated or no safetensors file"),
         (break_header, "truncated or no safetensors file"),
         (truncate_tensors, "truncated or no safetensors file"),
+        (overwrite_tensors, "has values that are no numbers; copy the checkpoint anew"),
         (truncate_header, "truncated or no safetensors file"),
         (lambda folder: (folder / "metrics.json").write_text("{"), "cannot be read as JSON"),
         (lambda folder: (folder / "metrics.json").write_text("[" * 10**5), "cannot be read as JSON"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,18 @@ def test_an_examination_asks_everything_both_ways(model: PixelLM, monkeypatch: p
     # 40 tokens of an answer hold three groups of six at most
     assert all(one.told.iou == 1.0 for one in examined.scores if one.told.targets in (1, 2))
     assert all(one.told.targets == len(questions[one.number].masks) for one in examined.scores)
+
+
+def test_questions_in_other_words() -> None:
+    """Those alone that can be put otherwise, always in the same words; all else of a question stays."""
+    said = {0: "Where is the star?", 1: "Whose turn is it?", 2: "How many stars are there?"}
+    known = {number: replace(asked(number), question=text) for number, text in said.items()}
+    numbers, ask = pixels.in_other_words(list(known), known.__getitem__, seed=0)
+    assert numbers == [0, 2] and ask(0).question == ask(0).question
+    for number in numbers:
+        own = ask(number)
+        assert own.question != known[number].question and "star" in own.question
+        assert own.answer == known[number].answer and own.masks is known[number].masks
 
 
 def test_the_command(tmp_path: Path, model: PixelLM, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

@@ -12,7 +12,7 @@ import torch
 from pycocotools import mask as coco
 
 from agents.pixellm.answers import Answer, Target
-from agents.pixellm.asking import Reply, ask, put_question, unknown_words
+from agents.pixellm.asking import Reply, ask, doubts, put_question, unknown_words
 from agents.pixellm.coco import box_of, encode
 from agents.pixellm.model import PixelLM
 from agents.pixellm.overlay import FILL, TINTS, edge_of, ink_on, overlay, tint_of
@@ -62,6 +62,7 @@ def test_unknown_words(taught: Taught) -> None:
     assert unknown_words(words, WHAT) == unknown_words(words, STAR) == []
     assert unknown_words(words, "Is there a white giraffe, or zebra?") == ["giraffe", "or", "zebra"]
     assert unknown_words(words, "") == []
+    assert unknown_words(words, "Is there a white \U0001f431?") == ["\U0001f431"]
 
 
 def test_an_answer_with_targets(taught: Taught) -> None:
@@ -130,7 +131,32 @@ def test_every_token_is_read_once(taught: Taught, monkeypatch: pytest.MonkeyPatc
     assert sum(fed[1:]) == len(said) - 1  # the end marker needs no reading
 
 
+def test_a_picture_in_a_question_is_told_of(taught: Taught) -> None:
+    reply = ask(taught[0], taught[1], "Is there a white \U0001f431?")
+    assert any("'\U0001f431' is a word that this model has not learned" in note for note in reply.notes)
+
+
 # Answers
+
+
+@pytest.mark.parametrize(
+    ("text", "spans", "scores", "told"),
+    [
+        ("See A1, and B2.", [(4, 6), (12, 14)], [0.9, 0.5], []),
+        ("See A1, and A1.", [(4, 6), (12, 14)], [0.9, 0.9], ["it names 'a1' more than once"]),
+        ("See A1, and B2.", [(4, 6), (12, 14)], [0.9, 0.34], ["unsure of what it marks as 'B2' (0.34 of 1)"]),
+        ("There is a stone at", [], [], ["it does not come to an end"]),
+        ("See A1 and A1 a", [(4, 6), (11, 13)], [0.9, 0.2], ["more than once", "come to an end", "'A1' (0.20 of 1)"]),
+        ("There is none.", [], [], []),
+    ],
+)
+def test_what_an_answer_gives_away(
+    text: str, spans: list[tuple[int, int]], scores: list[float], told: list[str]
+) -> None:
+    mask = np.ones((2, 2), bool)
+    targets = [Target(span, mask, score) for span, score in zip(spans, scores, strict=True)]
+    found = doubts(Answer(text, targets))
+    assert len(found) == len(told) and all(part in note for part, note in zip(told, found, strict=True))
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "cut off": (lambda: png()[: len(png()) // 2], "the picture is damaged, give another file"),
     "damaged": (lambda: png()[:60] + b"\0" * 400 + png()[460:], "the picture is damaged, give another file"),
     "large": (lambda: bomb(6000), "6000x6000 pixels; 25 million are the limit, make it smaller"),
-    "huge": (lambda: bomb(40_000), "25 million are the limit, make it smaller"),
+    "huge": (lambda: bomb(40_000), "1600000000 pixels; 25 million are the limit, make it smaller"),
     "fractions": (fractions, "more than 16 bits; save it with 8 bits"),
     "32 bits": (deeper, "more than 16 bits; save it with 8 bits"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from train.data.questions.rlbench_scenes import Theatres
 from train.data.questions.splits import Draw, scene_random
 from train.data.questions.subjects import Made
 from train.data.questions.tabletops import Tabletop
+from train.data.questions.wordings import reworded
 from train.data.video import check_split
 
 SOURCES = ("go", "calvin", "rlbench")
@@ -40,7 +41,7 @@ class QuestionConfig:
     in the published picture's style. per_frame: questions about one frame, at most; the fixed ones have a frame each.
     reading: share of the training questions about boards that are of the reading kinds: points read out one by one,
     what stands on a point or in a place, what was played last, how many there are of something. What they say has to be
-    found on the board, so they teach to look.
+    found on the board, so they teach to look. reworded: share of the training questions that are put in other words.
     """
 
     go: float = 0.5
@@ -52,6 +53,7 @@ class QuestionConfig:
     paper: float = 0.1
     per_frame: int = 6
     reading: float = 0.0
+    reworded: float = 0.4
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,7 +65,7 @@ class QuestionConfig:
             raise UserError(
                 f"data.several={self.several} and data.one={self.one}: give shares that add up to at most 1"
             )
-        for name in ("share_9", "paper", "reading"):
+        for name in ("share_9", "paper", "reading", "reworded"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"data.{name} is {getattr(self, name)}: choose a share from 0 to 1")
         for name, least in (("per_frame", 1), ("seed", 0)):
@@ -191,6 +193,8 @@ class QuestionSet:
                 made = go_questions.make_reading(scene, draw) if one == READING else maker.make(scene, draw)
                 if made is not None and one in (READING, _class_of(made)) and made.question not in asked:
                     asked.add(made.question)
+                    if self.split == "train" and draw.chance(self.config.reworded):
+                        made = replace(made, question=reworded(made.question, draw))
                     found.append(maker.finish(scene, made))
                     break
         return found

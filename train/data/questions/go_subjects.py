@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from envs.go.coords import point_to_gtp
 from envs.go.facts import BLACK, WHITE, Chain
@@ -17,6 +18,7 @@ EDGES = ("left", "right", "top", "bottom")
 # Of training questions that would name a colour, so many ask for both: who only ever heard of black cut points does not
 # listen to the colour, and held-out combinations could not be understood
 ANY_SHARE = 0.35
+GROUPS_SHARE = 0.2  # of training questions about all stones of a colour, so many are about its groups
 STONES, POINTS = "stones", "points"  # what a mask shows: stones, or the squares of points
 Target = tuple[str, tuple[str, tuple[int, ...]]]
 
@@ -67,9 +69,16 @@ def _stones_at(
 
 
 def of_colour(board: Board, draw: Draw) -> Subject:
-    """All stones of a colour."""
+    """All stones of a colour; for training, also all groups of one."""
     who = (draw.one(tuple(COLOURS)),)
-    return _stones_at(board, "stones", who, lambda point: True, "on the board", "in this position", "in the picture")
+    if draw.split == "train" and draw.chance(GROUPS_SHARE):
+        chains = [chain for chain in board.facts.chains if chain.colour == COLOURS[who[0]]]
+        one, many = f"{who[0]} group", f"{who[0]} groups"
+        others = tuple((f"{one} {where}", f"{many} {where}") for where in ("on the board", "in the picture"))
+        return Subject("groups", one, many, groups(board, chains), others=others)
+    found = _stones_at(board, "stones", who, lambda point: True, "on the board", "in this position", "in the picture")
+    alone = f"{who[0]} stone", f"{who[0]} stones"  # as most people say it, so as often as the others together
+    return replace(found, others=(*found.others, alone, alone))
 
 
 def in_row(board: Board, draw: Draw) -> Subject | None:
@@ -127,6 +136,9 @@ def on_edge(board: Board, draw: Draw) -> Subject | None:
 
 def atari_groups(board: Board, draw: Draw) -> Subject:
     """Chains with one liberty."""
+    if draw.split == "train" and draw.chance(ANY_SHARE):
+        either = [chain for chain in board.facts.chains if len(chain.liberties) == 1]
+        return Subject("atari", "group in atari", "groups in atari", groups(board, either))
     colour = draw.one((BLACK, WHITE))
     found = [chain for chain in board.facts.chains if chain.colour == colour and len(chain.liberties) == 1]
     word = adjective(colour)
@@ -135,11 +147,13 @@ def atari_groups(board: Board, draw: Draw) -> Subject:
 
 def atari_stones(board: Board, draw: Draw) -> Subject:
     """The stones of chains with one liberty."""
-    colour = draw.one((BLACK, WHITE))
-    chains = [chain for chain in board.facts.chains if chain.colour == colour and len(chain.liberties) == 1]
+    wanted, word = [BLACK, WHITE], ""
+    if draw.split != "train" or not draw.chance(ANY_SHARE):
+        colour = draw.one(wanted)
+        wanted, word = [colour], f"{adjective(colour)} "
+    chains = [chain for chain in board.facts.chains if chain.colour in wanted and len(chain.liberties) == 1]
     found = sorted(point for chain in chains for point in chain.points)
-    word = adjective(colour)
-    return Subject("atari", f"{word} stone in atari", f"{word} stones in atari", stones(board, found))
+    return Subject("atari", f"{word}stone in atari", f"{word}stones in atari", stones(board, found))
 
 
 def with_liberties(board: Board, draw: Draw) -> Subject | None:

@@ -216,7 +216,8 @@ def _play(game: GoGame, colour: int, raw: bytes, notes: list[str]) -> None:
     try:
         game.play(sgf_to_point(raw.decode("utf-8", "replace"), game.size), colour)
     except IllegalMoveError as error:
-        raise UserError(f"move {number} is illegal: {error}") from error
+        reason = str(error).partition(";")[0]  # what it tells a player to do mends no file
+        raise UserError(f"move {number} is illegal: {reason}; mend the record or give another") from error
     except UserError as error:
         raise UserError(f"move {number} is damaged: {error}") from error
 

@@ -80,13 +80,14 @@ def questions_of(split: str, number: int | None, seed: int) -> tuple[list[int], 
 
 def in_other_words(numbers: Sequence[int], ask: Ask, seed: int) -> tuple[list[int], Ask]:
     """The numbers of those questions that can be put in words which training leaves out, and what makes them so."""
-
-    def other(number: int) -> Question:
+    put: dict[int, str] = {}
+    for number in numbers:
         question = ask(number)
         draw = Draw(np.random.default_rng([seed, number]), question.split)
-        return replace(question, question=reworded(question.question, draw, unseen=True))
-
-    return [number for number in numbers if other(number).question != ask(number).question], other
+        other = reworded(question.question, draw, unseen=True)
+        if other != question.question:
+            put[number] = other
+    return list(put), lambda number: replace(ask(number), question=put[number])
 
 
 def examine(

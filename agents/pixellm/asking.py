@@ -104,7 +104,7 @@ def doubts(answer: Answer) -> tuple[str, ...]:
 
 
 def unknown_words(words: Words, text: str) -> list[str]:
-    """The words of a text that the questions and answers of training did not have, and the pictures in it."""
+    """The words of a text that the questions and answers of training did not have, and its emoji."""
     strange = [word for word in WORD.findall(text) if not words.knows(word)]
     return strange + [letter for letter in text if unicodedata.category(letter) == "So"]
 

@@ -28,6 +28,8 @@ from train.data.questions.subjects import Made, ask, listing
 # One position or several -> the point each is answered with, int (P,); N*N is a pass.
 Chooser = Callable[[Positions], np.ndarray]
 
+_ON_BOARD_SHARE = 0.3  # of training questions about what no board has say "on the board"
+
 
 def subject(board: Board, draw: Draw) -> Made | None:
     """Show, count, or say whether there are any."""
@@ -237,7 +239,9 @@ def not_there(board: Board, draw: Draw) -> Made:
     """Something that no Go board has."""
     what = draw.one(("red stones", "blue stones", "green stones", "chess pieces", "drawers", "robot arms", "dice"))
     question = draw.one(("Where are the {}?", "Show me the {}.", "How many {} are there?", "Find the {}.")).format(what)
-    if draw.split == "train" and draw.chance(0.3):  # or the words behind a thing would tell that it is there
+    if draw.split == "train" and draw.chance(
+        _ON_BOARD_SHARE
+    ):  # or these words would tell that it is there
         question = f"{question[:-1]} on the board{question[-1]}".replace(" are there on the board", " are on the board")
     return Made("absent", question, listing(what, what, []))
 

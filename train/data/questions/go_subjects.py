@@ -134,24 +134,24 @@ def on_edge(board: Board, draw: Draw) -> Subject | None:
     return _stones_at(board, "edge", drawn, tests[drawn[1]], *ways)
 
 
+def _in_atari(board: Board, draw: Draw) -> tuple[str, list[Chain]]:
+    """Chains with one liberty: of a colour, which stands before them as a word, or for training also of both."""
+    chains = [chain for chain in board.facts.chains if len(chain.liberties) == 1]
+    if draw.split == "train" and draw.chance(ANY_SHARE):
+        return "", chains
+    colour = draw.one((BLACK, WHITE))
+    return f"{adjective(colour)} ", [chain for chain in chains if chain.colour == colour]
+
+
 def atari_groups(board: Board, draw: Draw) -> Subject:
     """Chains with one liberty."""
-    if draw.split == "train" and draw.chance(ANY_SHARE):
-        either = [chain for chain in board.facts.chains if len(chain.liberties) == 1]
-        return Subject("atari", "group in atari", "groups in atari", groups(board, either))
-    colour = draw.one((BLACK, WHITE))
-    found = [chain for chain in board.facts.chains if chain.colour == colour and len(chain.liberties) == 1]
-    word = adjective(colour)
-    return Subject("atari", f"{word} group in atari", f"{word} groups in atari", groups(board, found))
+    word, found = _in_atari(board, draw)
+    return Subject("atari", f"{word}group in atari", f"{word}groups in atari", groups(board, found))
 
 
 def atari_stones(board: Board, draw: Draw) -> Subject:
     """The stones of chains with one liberty."""
-    wanted, word = [BLACK, WHITE], ""
-    if draw.split != "train" or not draw.chance(ANY_SHARE):
-        colour = draw.one(wanted)
-        wanted, word = [colour], f"{adjective(colour)} "
-    chains = [chain for chain in board.facts.chains if chain.colour in wanted and len(chain.liberties) == 1]
+    word, chains = _in_atari(board, draw)
     found = sorted(point for chain in chains for point in chain.points)
     return Subject("atari", f"{word}stone in atari", f"{word}stones in atari", stones(board, found))
 

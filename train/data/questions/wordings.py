@@ -15,7 +15,7 @@ from train.data.questions.splits import Draw
 
 @dataclass(frozen=True)
 class _Way:
-    """A way to ask: what it is said by, and by what else it can be said; groups of the pattern fill the {}s."""
+    """A way to ask: the makers' wordings of it, and others, whose {} is what a group of the pattern has found."""
 
     pattern: re.Pattern[str]
     seen: tuple[str, ...]

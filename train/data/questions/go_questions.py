@@ -239,9 +239,7 @@ def not_there(board: Board, draw: Draw) -> Made:
     """Something that no Go board has."""
     what = draw.one(("red stones", "blue stones", "green stones", "chess pieces", "drawers", "robot arms", "dice"))
     question = draw.one(("Where are the {}?", "Show me the {}.", "How many {} are there?", "Find the {}.")).format(what)
-    if draw.split == "train" and draw.chance(
-        _ON_BOARD_SHARE
-    ):  # or these words would tell that it is there
+    if draw.split == "train" and draw.chance(_ON_BOARD_SHARE):  # or these words would tell that it is there
         question = f"{question[:-1]} on the board{question[-1]}".replace(" are there on the board", " are on the board")
     return Made("absent", question, listing(what, what, []))
 
